@@ -1,1 +1,9 @@
-//! baton-core
+//! The rules of Baton: text and facts in, decisions out.
+//!
+//! Nothing here does I/O, reads a clock or draws a random number; time and
+//! facts are arguments, and every decision is a value that carries its reasons.
+//! Modules are listed in reading order.
+
+pub mod id;
+
+pub mod diag;

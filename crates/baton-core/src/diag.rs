@@ -1,0 +1,390 @@
+//! The one shape in which Baton says that something is wrong.
+//!
+//! Contract, runbook and gate all speak [`Note`]: a code, a sentence that names
+//! every offending thing, whose it is, and what to do next. Notes about a file
+//! carry a [`Span`]. Printing them (carets, colours) is the binary's work.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::id::Handle;
+
+/// Which of the two files of a handoff a span lies in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileKind {
+    /// `handoff.yaml`.
+    Contract,
+    /// `runbook.md`.
+    Runbook,
+}
+
+/// A piece of a file. Lines and columns count from 1, columns in characters;
+/// `start..end` are byte offsets into the text as it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Span {
+    /// The file.
+    pub file: FileKind,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+    /// Line of the first byte, from 1.
+    pub line: u32,
+    /// Column of the first byte in characters, from 1.
+    pub column: u32,
+}
+
+impl Span {
+    /// The span of `start..end` in `text`; offsets past the end are clamped to it.
+    pub fn in_text(file: FileKind, text: &str, start: usize, end: usize) -> Self {
+        let floor = |at: usize| {
+            let mut at = at.min(text.len());
+            while !text.is_char_boundary(at) {
+                at -= 1;
+            }
+            at
+        };
+        let (start, end) = (floor(start), floor(end.max(start)));
+        let before = &text[..start];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Self {
+            file,
+            start: count(start),
+            end: count(end),
+            line: count(before.matches('\n').count() + 1),
+            column: count(before[line_start..].chars().count() + 1),
+        }
+    }
+}
+
+/// One of the eight questions, in the order in which they are always listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Question {
+    /// What does done mean, and how is success measured?
+    Definition,
+    /// Do both sides mean the same thing?
+    Alignment,
+    /// Does what we tested mirror what will run?
+    Parity,
+    /// Who does each thing, and who if they can't?
+    Ownership,
+    /// What do we do, step by step, and how do we get back?
+    Runbook,
+    /// Have we done exactly this before, and its way back?
+    Rehearsal,
+    /// Are the right people here, now?
+    Room,
+    /// Did we learn?
+    Review,
+}
+
+impl Question {
+    /// All eight, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Definition,
+        Self::Alignment,
+        Self::Parity,
+        Self::Ownership,
+        Self::Runbook,
+        Self::Rehearsal,
+        Self::Room,
+        Self::Review,
+    ];
+
+    /// The key, as it stands before the dot of a code.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Definition => "definition",
+            Self::Alignment => "alignment",
+            Self::Parity => "parity",
+            Self::Ownership => "ownership",
+            Self::Runbook => "runbook",
+            Self::Rehearsal => "rehearsal",
+            Self::Room => "room",
+            Self::Review => "review",
+        }
+    }
+
+    /// The question as a person would ask it.
+    pub fn asks(self) -> &'static str {
+        match self {
+            Self::Definition => "What does done mean, and how is success measured?",
+            Self::Alignment => "Do both sides mean the same thing?",
+            Self::Parity => "Does what we tested mirror what will run?",
+            Self::Ownership => "Who does each thing, and who if they can't?",
+            Self::Runbook => "What do we do, step by step, and how do we get back?",
+            Self::Rehearsal => "Have we done exactly this before, and its way back?",
+            Self::Room => "Are the right people here, now?",
+            Self::Review => "Did we learn?",
+        }
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// A code that stands for one kind of trouble: `parity.unexplained`.
+///
+/// Blocker codes start with the key of their question and are listed in
+/// `product.md`; codes of the two files start with `contract.` or `runbook.`.
+/// Each has a page in `docs/errors`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Code(pub &'static str);
+
+impl Code {
+    /// The question the code belongs to, by the word before its dot; `None`
+    /// for codes of the files themselves.
+    pub fn question(self) -> Option<Question> {
+        let (key, _) = self.0.split_once('.')?;
+        Question::ALL.into_iter().find(|q| q.key() == key)
+    }
+
+    /// The blocker code written by a person (in a waiver); `None` when there is none such.
+    pub fn blocker(text: &str) -> Option<Self> {
+        BLOCKERS
+            .iter()
+            .find(|code| **code == text)
+            .map(|code| Self(code))
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Every code a blocker of the gate can have, by question.
+pub const BLOCKERS: &[&str] = &[
+    "definition.undefined",
+    "definition.missing",
+    "definition.failed",
+    "definition.stale",
+    "definition.guard-never-refused",
+    "definition.unsigned",
+    "definition.blind-measure",
+    "definition.waiver-expired",
+    "definition.waiver-invalid",
+    "alignment.undefined",
+    "alignment.unanswered",
+    "alignment.conflict",
+    "alignment.not-offered",
+    "alignment.not-accepted",
+    "alignment.lapsed",
+    "alignment.waiver-expired",
+    "alignment.waiver-invalid",
+    "parity.undefined",
+    "parity.no-fingerprint",
+    "parity.stale",
+    "parity.unexplained",
+    "parity.not-collected",
+    "parity.same-secret",
+    "parity.waiver-expired",
+    "parity.waiver-invalid",
+    "ownership.undefined",
+    "ownership.unowned",
+    "ownership.no-backup",
+    "ownership.not-accepted",
+    "ownership.asleep",
+    "ownership.double-booked",
+    "ownership.no-access",
+    "ownership.waiver-expired",
+    "ownership.waiver-invalid",
+    "runbook.undefined",
+    "runbook.no-undo",
+    "runbook.secret-unresolved",
+    "runbook.preflight-failed",
+    "runbook.waiver-expired",
+    "runbook.waiver-invalid",
+    "rehearsal.undefined",
+    "rehearsal.missing",
+    "rehearsal.failed",
+    "rehearsal.stale",
+    "rehearsal.undo-unproven",
+    "rehearsal.too-old",
+    "rehearsal.waiver-expired",
+    "rehearsal.waiver-invalid",
+    "room.undefined",
+    "room.outside-window",
+    "room.freeze",
+    "room.unstaffed",
+    "room.no-go",
+    "room.not-voted",
+    "room.confidence-gap",
+    "room.waiver-expired",
+    "room.waiver-invalid",
+    "review.undefined",
+    "review.lesson-open",
+    "review.overdue",
+    "review.waiver-expired",
+    "review.waiver-invalid",
+];
+
+/// How much a note weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Stops the work: the file cannot be used, or the question is open.
+    Error,
+    /// Something required could not be read: it fails closed, as *inconclusive*.
+    Unknown,
+    /// Worth knowing; stops nothing.
+    Warning,
+}
+
+/// One thing that is wrong, in a form a person can act on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Note {
+    /// What kind of trouble.
+    pub code: Code,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// A sentence that is understood without the code and names every offending thing.
+    pub says: String,
+    /// The offending things, as waivers match them.
+    pub names: Vec<String>,
+    /// Whose it is to mend.
+    pub owner: Option<Handle>,
+    /// The next command, or a hint for the file.
+    pub next: Option<String>,
+    /// Where in a file.
+    pub span: Option<Span>,
+}
+
+impl Note {
+    /// A note that stops the work.
+    pub fn error(code: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            code: Code(code),
+            severity: Severity::Error,
+            says: says.into(),
+            names: Vec::new(),
+            owner: None,
+            next: None,
+            span: None,
+        }
+    }
+
+    /// A note that something required could not be read.
+    pub fn unknown(code: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Unknown,
+            ..Self::error(code, says)
+        }
+    }
+
+    /// A note that stops nothing.
+    pub fn warning(code: &'static str, says: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, says)
+        }
+    }
+
+    /// Says where it is.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// Names an offending thing.
+    #[must_use]
+    pub fn naming(mut self, name: impl fmt::Display) -> Self {
+        self.names.push(name.to_string());
+        self
+    }
+
+    /// Names several offending things.
+    #[must_use]
+    pub fn naming_all(mut self, names: impl IntoIterator<Item = impl fmt::Display>) -> Self {
+        self.names
+            .extend(names.into_iter().map(|name| name.to_string()));
+        self
+    }
+
+    /// Says whose it is.
+    #[must_use]
+    pub fn owned_by(mut self, owner: Option<&Handle>) -> Self {
+        self.owner = owner.cloned();
+        self
+    }
+
+    /// Says what to do next: a command, or a hint about the file.
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+/// The candidate nearest to what was written, when it is near enough to be a
+/// likely slip of the hand (Jaro-Winkler similarity of 0.75 or more).
+pub fn nearest<'a>(
+    written: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(written, candidate), candidate))
+        .filter(|(similarity, _)| *similarity >= 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then_with(|| b.1.cmp(a.1)))
+        .map(|(_, candidate)| candidate)
+}
+
+/// Joins names for a sentence: `a`, `a and b`, `a, b and c`; past `most` names
+/// it ends in `and 7 more`.
+pub fn list(names: &[impl AsRef<str>], most: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(most.max(1)).map(AsRef::as_ref).collect();
+    let more = names.len() - shown.len();
+    match (shown.as_slice(), more) {
+        ([], _) => "none".to_owned(),
+        (_, more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        ([only], _) => (*only).to_owned(),
+        ([rest @ .., last], _) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_count_lines_and_characters_from_one() {
+        let text = "a: é\nkey: b\n";
+        let at = text.find('b').unwrap();
+        let span = Span::in_text(FileKind::Contract, text, at, at + 1);
+        assert_eq!((span.line, span.column), (2, 6));
+        let past = Span::in_text(FileKind::Contract, text, 999, 1000);
+        assert_eq!(past.start as usize, text.len());
+    }
+
+    #[test]
+    fn every_blocker_code_has_a_question() {
+        for code in BLOCKERS {
+            assert!(Code(code).question().is_some(), "{code}");
+            assert_eq!(Code::blocker(code), Some(Code(code)));
+        }
+    }
+
+    #[test]
+    fn nearest_finds_slips_and_not_strangers() {
+        assert_eq!(nearest("ownr", ["owner", "expect"]), Some("owner"));
+        assert_eq!(nearest("zzz", ["owner", "expect"]), None);
+    }
+
+    #[test]
+    fn lists_read_as_sentences() {
+        assert_eq!(list(&["a"], 5), "a");
+        assert_eq!(list(&["a", "b", "c"], 5), "a, b and c");
+        assert_eq!(list(&["a", "b", "c"], 2), "a, b and 1 more");
+    }
+}
