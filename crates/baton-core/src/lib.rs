@@ -7,3 +7,9 @@
 pub mod id;
 
 pub mod diag;
+
+pub mod time;
+
+pub mod parity;
+
+pub mod handoff;

@@ -1,0 +1,514 @@
+//! `handoff.yaml` as typed values: what both sides agree to.
+//!
+//! The types hold what was written; nothing here is resolved against anything
+//! else. Values that later checks point at carry their [`Span`] in [`At`].
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::diag::Span;
+use crate::id::{
+    Component, CriterionId, EnvName, ExpectationId, GroupName, Handle, HostName, MeasureId,
+    RoleName, TeamName,
+};
+use crate::parity;
+use crate::time::Duration;
+
+/// A value and where it was written. Two are equal when their values are; it
+/// serialises as the value alone, so that no digest depends on layout.
+#[derive(Clone, Debug)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands; `None` when it came from a stored plan.
+    pub span: Option<Span>,
+}
+
+impl<T> At<T> {
+    /// A value at a place.
+    pub fn new(value: T, span: Span) -> Self {
+        Self {
+            value,
+            span: Some(span),
+        }
+    }
+}
+
+impl<T> Deref for At<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: PartialEq> PartialEq for At<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Eq> Eq for At<T> {}
+
+impl<T: Serialize> Serialize for At<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(|value| Self { value, span: None })
+    }
+}
+
+/// A part of the contract that may be left out or declined, but not silently.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Section<T> {
+    /// Neither answered nor declined: a blocker.
+    #[default]
+    Undefined,
+    /// Declined by a named person with a reason.
+    Declined(Declined),
+    /// Answered.
+    Defined(T),
+}
+
+impl<T> Section<T> {
+    /// The answer, when there is one.
+    pub fn defined(&self) -> Option<&T> {
+        match self {
+            Self::Defined(value) => Some(value),
+            Self::Undefined | Self::Declined(_) => None,
+        }
+    }
+
+    /// The refusal, when there is one.
+    pub fn declined(&self) -> Option<&Declined> {
+        match self {
+            Self::Declined(declined) => Some(declined),
+            Self::Undefined | Self::Defined(_) => None,
+        }
+    }
+}
+
+/// Why a part is left out, and who said so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Declined {
+    /// The reason.
+    pub declined: String,
+    /// Who declined.
+    pub by: At<Handle>,
+}
+
+/// The whole of `handoff.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contract {
+    /// Short name of what is released: `shop`.
+    pub name: At<String>,
+    /// One line for people; part of no digest.
+    pub summary: Option<String>,
+    /// The team that hands over.
+    pub from: At<TeamName>,
+    /// The team that takes over.
+    pub to: At<TeamName>,
+    /// Components the release touches; open lessons on any of them bind this handoff.
+    pub touches: Vec<Component>,
+    /// Everybody, by handle.
+    pub people: BTreeMap<Handle, Person>,
+    /// Teams, by name, with their members.
+    pub teams: BTreeMap<TeamName, Vec<At<Handle>>>,
+    /// Roles of the room; each must be present at the launch.
+    pub roles: BTreeMap<RoleName, Role>,
+    /// What is released.
+    pub release: Release,
+    /// Where it may run.
+    pub environments: BTreeMap<EnvName, Environment>,
+    /// Where and when it is launched.
+    pub launch: Launch,
+    /// What both teams answer before they see each other's answer.
+    pub expectations: Section<Vec<Expectation>>,
+    /// The definition of done.
+    pub done: Vec<Criterion>,
+    /// How environments are compared.
+    pub parity: Section<ParityTerms>,
+    /// What the judge watches.
+    pub success: Section<Vec<Measure>>,
+    /// How long and how strictly the judge watches.
+    pub watch: Option<WatchTerms>,
+    /// Blockers set aside for a while, by name.
+    pub waivers: Vec<Waiver>,
+    /// The file name of the runbook, beside the contract.
+    pub runbook: At<String>,
+    /// Where the rehearsal runs and how long it counts.
+    pub rehearsal: Section<RehearsalTerms>,
+    /// Whom the room tells.
+    pub room: Section<RoomTerms>,
+    /// When the review is due.
+    pub review: Section<ReviewTerms>,
+}
+
+/// One person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Person {
+    /// Name as people say it.
+    pub name: String,
+    /// Email; the one git knows them by.
+    pub email: Option<String>,
+    /// IANA time zone, `Europe/Prague`; UTC when left out.
+    pub zone: Option<At<String>>,
+    /// Working hours in that zone, `Mon-Fri 09:00-17:30`; always when left out.
+    pub hours: Option<At<Hours>>,
+    /// Public SSH key that signs this person's word.
+    pub key: Option<String>,
+}
+
+/// Weekly working hours: some days, from a minute of the day to another. A
+/// range that ends before it begins runs over midnight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hours {
+    /// Days on which the hours begin, Monday first.
+    pub days: [bool; 7],
+    /// First minute of the day, 0 to 1439.
+    pub from: u16,
+    /// First minute that is no longer worked, 1 to 1440.
+    pub to: u16,
+}
+
+/// A role of the room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Role {
+    /// Who holds it: a person or a team.
+    pub owner: Option<At<String>>,
+    /// Who stands in.
+    pub backup: Option<At<String>>,
+}
+
+/// What is released.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Release {
+    /// Version, as people say it.
+    pub version: At<String>,
+    /// What kind of change it is.
+    pub kind: ReleaseKind,
+    /// Files or globs beside the contract, whose digests are the release's identity.
+    pub artifacts: Vec<At<String>>,
+}
+
+/// Kinds of release. Every kind passes the same gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReleaseKind {
+    /// Program code.
+    Code,
+    /// Configuration.
+    Config,
+    /// Data.
+    Data,
+    /// Machines, networks, services below.
+    Infrastructure,
+    /// A fix that cannot wait.
+    Emergency,
+}
+
+/// One environment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Its hosts, by name.
+    pub hosts: BTreeMap<HostName, Host>,
+    /// Groups of hosts, in the order in which a roll-out takes them.
+    pub groups: BTreeMap<GroupName, Vec<At<HostName>>>,
+    /// Variables every fence sees.
+    pub vars: BTreeMap<String, String>,
+    /// Secrets, as references; never a value.
+    pub secrets: BTreeMap<String, SecretRef>,
+}
+
+/// One host: a folder on this machine, or an ssh target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// `user@host` for ssh; `None` for a folder on this machine.
+    pub ssh: Option<String>,
+    /// The working folder; relative to the contract for a host on this machine.
+    pub dir: Option<String>,
+    /// Variables of this host; they win over the environment's.
+    pub vars: BTreeMap<String, String>,
+}
+
+/// Where a secret's value is found when a step needs it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecretRef {
+    /// In an environment variable of the person who runs Baton.
+    Env(String),
+    /// In a file; a trailing line end is cut.
+    File(String),
+    /// On the standard output of a command; a trailing line end is cut.
+    Command(String),
+}
+
+/// Where and when the release is launched.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Launch {
+    /// The launch environment.
+    pub environment: At<EnvName>,
+    /// When it may run; always when left out.
+    pub window: Option<Window>,
+    /// When nothing may be launched.
+    pub freezes: Vec<Freeze>,
+}
+
+/// From when to when the launch may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First moment.
+    pub opens: Timestamp,
+    /// First moment after it.
+    pub closes: Timestamp,
+    /// Offset of `opens` as written, in seconds: the window's zone, used for `at: HH:MM`.
+    pub offset_s: i32,
+}
+
+/// A time in which nothing may be launched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Freeze {
+    /// Written in the contract.
+    Span {
+        /// First moment.
+        from: Timestamp,
+        /// First moment after it.
+        to: Timestamp,
+        /// Why.
+        because: String,
+    },
+    /// Every event of an iCalendar file beside the contract.
+    Calendar(String),
+}
+
+/// A question both teams answer blind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Its id, used by `baton answer`.
+    pub id: At<ExpectationId>,
+    /// The question.
+    pub ask: String,
+    /// What kind of answer is wanted.
+    pub answer: AnswerKind,
+    /// How far two numbers or durations may lie apart and still agree, as a
+    /// share of the larger: `10%` is 0.1.
+    pub within: Option<f64>,
+}
+
+/// What kind of answer an expectation wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerKind {
+    /// A number.
+    Number,
+    /// A duration, `5m`.
+    Duration,
+    /// Free text; agrees when equal but for case and outer white space.
+    Text,
+    /// Yes or no.
+    #[serde(rename = "yes-no")]
+    YesNo,
+    /// One of these words.
+    Choice(Vec<String>),
+}
+
+/// One line of the definition of done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Criterion {
+    /// Its id.
+    pub id: At<CriterionId>,
+    /// What it says, for people.
+    pub says: String,
+    /// Who answers for it.
+    pub owner: Option<At<String>>,
+    /// Who stands in; the rest of the owner's team when left out.
+    pub backup: Option<At<String>>,
+    /// A shell command; exit 0 is passing evidence.
+    pub run: Option<String>,
+    /// A command that must exit 1 to 125: the guard was seen to refuse.
+    pub refuses: Option<String>,
+    /// The environment whose variables it needs and to which its evidence is bound.
+    #[serde(rename = "in")]
+    pub environment: Option<At<EnvName>>,
+    /// How long its evidence counts; for ever when left out.
+    pub fresh: Option<Duration>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// Who signs it, instead of a command.
+    pub sign: Option<At<Handle>>,
+}
+
+/// How environments are compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ParityTerms {
+    /// Each of these against the launch environment.
+    pub compare: Vec<At<EnvName>>,
+    /// How long a fingerprint counts.
+    pub fresh: Option<Duration>,
+    /// What is collected.
+    pub facts: Vec<parity::Collector>,
+    /// How two different values may still be right.
+    pub rules: Vec<parity::Rule>,
+}
+
+/// One success measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measure {
+    /// Its id.
+    pub id: At<MeasureId>,
+    /// What it says, for people.
+    pub says: String,
+    /// Who answers for it.
+    pub owner: Option<At<String>>,
+    /// Who stands in; the rest of the owner's team when left out.
+    pub backup: Option<At<String>>,
+    /// Where the numbers come from.
+    pub source: Source,
+    /// What is counted as bad, when it is not simply failure.
+    pub quantile: Option<Quantile>,
+    /// Absolute limit of the share that may be bad, 0 to 1.
+    pub at_most: Option<f64>,
+    /// How much worse than the baseline it may be: a share, 0 to 1.
+    pub worse_by: Option<f64>,
+}
+
+/// Where a measure's numbers come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// Baton asks a URL itself, once `every` so often, on each host.
+    Probe {
+        /// The URL, with `$HOST` and variables.
+        url: String,
+        /// How often.
+        every: Duration,
+    },
+    /// Two queries of a Prometheus server.
+    Prometheus {
+        /// The server.
+        server: String,
+        /// Counts what is bad.
+        bad: String,
+        /// Counts everything.
+        total: String,
+    },
+}
+
+/// The slowest allowed answer time at a quantile: `p95: 300ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantile {
+    /// The quantile, 0 to 1.
+    pub q: f64,
+    /// The limit.
+    pub limit: Duration,
+}
+
+/// How the judge watches after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WatchTerms {
+    /// How long.
+    #[serde(rename = "for")]
+    pub lasts: Duration,
+    /// What is done when harm is found.
+    pub on_harm: OnHarm,
+    /// The chance to find harm where there is none, 0 to 1, for the whole release.
+    pub false_alarm: f64,
+}
+
+/// What is done when the judge finds harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnHarm {
+    /// Go back, where the undo is proven; else stop.
+    RollBack,
+    /// Freeze in place and ask the rollback-decider.
+    Stop,
+    /// Ask the rollback-decider and hold still.
+    Ask,
+}
+
+/// A blocker set aside for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Waiver {
+    /// The blocker's code, as written.
+    pub blocker: At<String>,
+    /// Patterns that must cover every name of the blocker; one that names
+    /// nothing needs none.
+    #[serde(rename = "match")]
+    pub matches: Vec<String>,
+    /// Why.
+    pub because: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<At<Handle>>,
+    /// Until when; `Err` keeps what was written and could not be read, so that
+    /// such a waiver hides nothing and is named.
+    pub until: Result<Timestamp, String>,
+}
+
+/// Where the rehearsal runs and how long it counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RehearsalTerms {
+    /// The environment.
+    #[serde(rename = "in")]
+    pub environment: At<EnvName>,
+    /// How old it may be.
+    pub within: Duration,
+}
+
+/// Whom the room tells.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RoomTerms {
+    /// Bridges to other channels.
+    pub notify: Vec<Bridge>,
+}
+
+/// A bridge to another channel. Secrets stand in it as references.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bridge {
+    /// A Slack incoming webhook.
+    Slack {
+        /// The webhook's address, which is itself a secret.
+        url: SecretRef,
+    },
+    /// Mail over SMTP.
+    Email {
+        /// Recipients.
+        to: Vec<String>,
+        /// `smtp://host:port`.
+        smtp: String,
+        /// The password, when the server wants one.
+        password: Option<SecretRef>,
+    },
+    /// A webhook signed per Standard Webhooks.
+    Webhook {
+        /// The address.
+        url: String,
+        /// The signing secret.
+        secret: SecretRef,
+    },
+    /// A Matrix room.
+    Matrix {
+        /// The home server.
+        server: String,
+        /// The room or its alias.
+        room: String,
+        /// The access token.
+        token: SecretRef,
+    },
+}
+
+/// When the review is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewTerms {
+    /// How long after the launch ended.
+    pub within: Duration,
+}
