@@ -7,3 +7,5 @@
 pub mod id;
 
 pub mod diag;
+
+pub mod parity;
