@@ -4,6 +4,7 @@
 //! every offending thing, whose it is, and what to do next. Notes about a file
 //! carry a [`Span`]. Printing them (carets, colours) is the binary's work.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -340,6 +341,33 @@ pub fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// A text as a note repeats it: the first characters of a long one, and
+/// nothing in it that could move a terminal's cursor or turn the direction of
+/// writing (Unicode UAX 9).
+pub fn brief(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 60;
+    let misleads = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let end = text.char_indices().nth(MOST).map(|(end, _)| end);
+    if end.is_none() && !text.contains(misleads) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::new();
+    for c in text[..end.unwrap_or(text.len())].chars() {
+        if misleads(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    if end.is_some() {
+        shown.push('…');
+    }
+    Cow::Owned(shown)
+}
+
 /// Joins names for a sentence: `a`, `a and b`, `a, b and c`; past `most` names
 /// it ends in `and 7 more`.
 pub fn list(names: &[impl AsRef<str>], most: usize) -> String {
@@ -379,6 +407,13 @@ mod tests {
     fn nearest_finds_slips_and_not_strangers() {
         assert_eq!(nearest("ownr", ["owner", "expect"]), Some("owner"));
         assert_eq!(nearest("zzz", ["owner", "expect"]), None);
+    }
+
+    #[test]
+    fn texts_are_repeated_short_and_harmless() {
+        assert_eq!(brief("dana"), "dana");
+        assert_eq!(brief("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
+        assert_eq!(brief(&"é".repeat(61)), "é".repeat(60) + "…");
     }
 
     #[test]
