@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::read::{Reader, keys, words};
-use super::schema::Percent;
+use super::schema::{Percent, Scalar};
 use crate::diag::Span;
 use crate::id::{
     Component, CriterionId, EnvName, ExpectationId, GroupName, Handle, HostName, MeasureId,
@@ -229,6 +229,7 @@ keys! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct Release {
         /// Version, as people say it.
+        #[schemars(with = "Scalar")]
         version: At<String>,
         /// What kind of change it is.
         kind: ReleaseKind,
@@ -272,6 +273,7 @@ keys! {
         /// Groups of hosts, in the order in which a roll-out takes them.
         groups: BTreeMap<GroupName, Vec<At<HostName>>> = default,
         /// Variables every fence sees.
+        #[schemars(with = "BTreeMap<String, Scalar>")]
         vars: BTreeMap<String, String> = default,
         /// Secrets, as references; never a value.
         secrets: BTreeMap<String, SecretRef> = default,
@@ -287,6 +289,7 @@ keys! {
         /// The working folder; relative to the contract for a host on this machine.
         dir: Option<String>,
         /// Variables of this host; they win over the environment's.
+        #[schemars(with = "BTreeMap<String, Scalar>")]
         vars: BTreeMap<String, String> = default,
     }
 }

@@ -52,6 +52,9 @@ pub(super) struct Instant;
 /// A share, as it is written.
 pub(super) struct Percent;
 
+/// Text that may look like a number: `2.4` is the text `2.4`.
+pub(super) struct Scalar;
+
 /// One text or several, as they are written.
 pub(super) struct OneOrMore;
 
@@ -64,6 +67,7 @@ written! {
         "description": "A share: a number from 0 to 100 and `%`.",
         "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *%$", "examples": ["1%", "0.5%"]
     };
+    Scalar, "Scalar", { "type": ["string", "number", "boolean"] };
     OneOrMore, "OneOrMore", {
         "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }]
     };
