@@ -18,6 +18,7 @@ mod check;
 mod parse;
 mod variables;
 
+pub mod edit;
 pub mod schema;
 
 pub mod plan;

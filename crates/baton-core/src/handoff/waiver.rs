@@ -83,7 +83,7 @@ impl Read for Loose {
     fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
         match &node.kind {
             Kind::Scalar { .. } => {
-                let text = node.text().unwrap_or_default().trim();
+                let text = node.text().unwrap_or_default();
                 Some(Self(text.to_owned(), node.span))
             }
             _ => reader.wrong_kind(node, "text", "write the text after the colon"),
@@ -129,7 +129,7 @@ keys! {
 impl Read for Waiver {
     fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
         let form = WaiverForm::read(node, reader)?;
-        let said = |loose: Option<Loose>| loose.filter(|loose| !loose.0.is_empty());
+        let said = |loose: Option<Loose>| loose.filter(|loose| !loose.0.trim().is_empty());
         let (because, owner, until) = (said(form.because), said(form.owner), said(form.until));
 
         let mut troubles = Vec::new();
