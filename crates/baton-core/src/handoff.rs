@@ -19,6 +19,8 @@ mod parse;
 mod variables;
 
 pub mod edit;
+
+pub mod draft;
 pub mod schema;
 
 pub mod plan;

@@ -149,7 +149,7 @@ impl NewWaiver {
 
 /// Text that needs no quotes anywhere in YAML: words, and marks that cannot
 /// begin or end anything.
-fn plain_or_quoted(text: &str) -> String {
+pub(super) fn plain_or_quoted(text: &str) -> String {
     let word = |c: char| c.is_ascii_alphanumeric();
     let safe = |c: char| word(c) || matches!(c, ' ' | '-' | '_' | '.');
     let plain = text.starts_with(word) && text.ends_with(word) && text.chars().all(safe);
@@ -162,7 +162,7 @@ fn plain_or_quoted(text: &str) -> String {
 
 /// Text in double quotes (YAML 1.2, section 7.3.1), with everything escaped
 /// that is not printed as itself on one line.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
         match c {

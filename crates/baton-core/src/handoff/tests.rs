@@ -1,5 +1,6 @@
 //! Tests of the contract's reading as a whole.
 
+mod draft;
 mod edit;
 mod hostile;
 mod notes;
