@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -22,7 +23,8 @@ pub enum FileKind {
 }
 
 /// A piece of a file. Lines and columns count from 1, columns in characters;
-/// `start..end` are byte offsets into the text as it was given.
+/// `start..end` are byte offsets into the text as it was given, except for a
+/// span made [`on_line`](Self::on_line). [`Span::bytes_in`] is right for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Span {
     /// The file.
@@ -58,6 +60,39 @@ impl Span {
             line: count(before.matches('\n').count() + 1),
             column: count(before[line_start..].chars().count() + 1),
         }
+    }
+
+    /// A place of which only line, column and length in bytes are known, as for
+    /// a word in a fence that was read before. It begins at byte 0.
+    pub fn on_line(file: FileKind, line: u32, column: u32, length: usize) -> Self {
+        Self {
+            file,
+            start: 0,
+            end: u32::try_from(length).unwrap_or(u32::MAX),
+            line,
+            column,
+        }
+    }
+
+    /// The bytes of the span in the text it is about, on character boundaries
+    /// and within the text.
+    pub fn bytes_in(&self, text: &str) -> Range<usize> {
+        let (mut start, length) = (
+            self.start as usize,
+            self.end.saturating_sub(self.start) as usize,
+        );
+        if start == 0 && (self.line, self.column) != (1, 1) {
+            let line = text
+                .split_inclusive('\n')
+                .take((self.line as usize).saturating_sub(1));
+            let line_start: usize = line.map(str::len).sum();
+            let rest = &text[line_start..];
+            let column = rest
+                .char_indices()
+                .nth((self.column as usize).saturating_sub(1));
+            start = line_start + column.map_or(0, |(at, _)| at);
+        }
+        text.floor_char_boundary(start)..text.floor_char_boundary(start + length)
     }
 }
 
@@ -393,6 +428,23 @@ mod tests {
         assert_eq!((span.line, span.column), (2, 6));
         let past = Span::in_text(FileKind::Contract, text, 999, 1000);
         assert_eq!(past.start as usize, text.len());
+    }
+
+    #[test]
+    fn bytes_are_found_with_and_without_offsets() {
+        let text = "\u{feff}a: é\nké: b\n";
+        let at = text.find('b').unwrap();
+        let known = Span::in_text(FileKind::Contract, text, at, at + 1);
+        let unknown = Span::on_line(FileKind::Contract, 2, 5, 1);
+        assert_eq!((unknown.line, unknown.column), (known.line, known.column));
+        assert_eq!(known.bytes_in(text), at..at + 1);
+        assert_eq!(unknown.bytes_in(text), at..at + 1);
+        let strange = Span::on_line(FileKind::Contract, 99, 99, 99);
+        assert_eq!(strange.bytes_in(text), text.len()..text.len());
+        assert_eq!(
+            Span::on_line(FileKind::Contract, 1, 1, 4).bytes_in("é"),
+            0..2
+        );
     }
 
     #[test]

@@ -13,3 +13,5 @@ pub mod time;
 pub mod parity;
 
 pub mod handoff;
+
+pub mod forecast;
