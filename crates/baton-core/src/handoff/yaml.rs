@@ -178,7 +178,7 @@ fn decode(bytes: &[u8]) -> Result<&str, Box<Note>> {
         );
         Box::new(refuse("contract.syntax", says, "save the file as UTF-8").at(span))
     })?;
-    let control = |b: &u8| (*b < b' ' && !b"\t\n\r".contains(b)) || *b == 0x7f;
+    let control = |b: &u8| (*b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || *b == 0x7f;
     if let Some(at) = bytes.iter().position(control) {
         let code = bytes[at];
         let says = format!("the file holds the control character U+{code:04X}, which no text has");
