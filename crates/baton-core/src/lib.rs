@@ -12,4 +12,10 @@ pub mod time;
 
 pub mod parity;
 
+pub mod watch;
+
 pub mod handoff;
+
+pub mod event;
+
+pub mod ledger;
