@@ -314,6 +314,15 @@ mod tests {
         );
         let torn = probe_once(&format!("http://{address}/torn"), LONG).unwrap_err();
         assert!(torn.starts_with("the answer broke off"), "{torn}");
+        // A TLS greeting gets an answer that is none of TLS.
+        let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+        let https = format!("https://{}/", plain.local_addr().unwrap());
+        let greeted = thread::spawn(move || {
+            let (mut stream, _) = plain.accept().unwrap();
+            stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        });
+        assert!(probe_once(&https, LONG).is_err());
+        greeted.join().unwrap().unwrap();
     }
 
     #[test]
