@@ -1,7 +1,8 @@
 //! Does what we tested mirror what will run?
 //!
-//! Facts of a host become a [`Fingerprint`] of its environment; what
-//! could not be read is told by a [`LayerStatus`].
+//! Facts of a host become a [`Fingerprint`] of its environment; comparing
+//! fingerprints gives [`Difference`]s, each of which says where every value
+//! stands. What could not be read is a [`NotCollected`], never equality.
 //! Collecting is the engine's work, waiving is the gate's; neither happens here.
 
 pub mod fact;
@@ -12,6 +13,12 @@ pub mod matcher;
 pub mod fingerprint;
 pub mod output;
 
+pub mod compare;
+
+pub use compare::{
+    Comparison, Difference, Environment, Kind, NotCollected, compare, compare_environments,
+    compare_hosts,
+};
 pub use fact::{Class, Collector, Fact, FactName, Value};
 pub use fingerprint::{Fingerprint, HostFacts, LayerStatus};
 pub use matcher::{Is, Pattern, Rule};
