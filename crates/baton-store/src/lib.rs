@@ -3,7 +3,7 @@
 //! A [`Log`] keeps the ledger (entries that only ever grow, each chained to the
 //! one before), leases with fencing tokens, blobs by their digest, and caches
 //! of folds. What it promises stands in [`laws`], one function per promise,
-//! which every implementation passes.
+//! which every implementation passes; [`SqliteLog`] is the one there is.
 //!
 //! It deliberately does not judge: whether an event is legal, who may append
 //! it and what it means is decided before it arrives here. It reads no clock:
@@ -11,6 +11,7 @@
 
 mod error;
 pub mod laws;
+mod sqlite;
 
 use baton_core::id::{Digest, Epoch, Seq};
 use baton_core::ledger::{Draft, Entry};
@@ -18,6 +19,7 @@ use baton_core::time::Duration;
 use jiff::Timestamp;
 
 pub use error::{StoreError, Why};
+pub use sqlite::SqliteLog;
 
 /// The most bytes one blob, one entry or one cache may have: 64 MiB. Each is
 /// held in memory as a whole, several times over while it is hashed and sent.
