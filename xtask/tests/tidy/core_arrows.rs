@@ -20,19 +20,24 @@ const MAY_USE: [(&str, &[&str]); 12] = [
         "event",
         &["id", "diag", "time", "handoff", "parity", "watch"],
     ),
-    ("ledger", &["id", "event", "time"]),
+    // Folds read entries: an entry is an event with its place and its author.
+    ("ledger", &["id", "time", "event"]),
     (
         "run",
-        &["id", "diag", "time", "event", "handoff", "watch", "parity"],
+        &[
+            "id", "diag", "time", "handoff", "parity", "watch", "event", "ledger",
+        ],
     ),
     (
         "review",
-        &["id", "diag", "time", "event", "handoff", "watch", "parity"],
+        &[
+            "id", "diag", "time", "handoff", "parity", "watch", "event", "ledger",
+        ],
     ),
     (
         "gate",
         &[
-            "id", "diag", "time", "event", "handoff", "parity", "watch", "forecast",
+            "id", "diag", "time", "handoff", "parity", "watch", "event", "ledger", "forecast",
         ],
     ),
 ];
