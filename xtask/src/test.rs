@@ -1,5 +1,6 @@
 //! `cargo xtask test`: everything that must hold, and what people run between edits.
 
+use std::cell::OnceCell;
 use std::process::{Command, ExitCode, Stdio};
 
 use crate::args::Args;
@@ -32,7 +33,9 @@ pub(crate) fn run(mut args: Args) -> Answer {
     if let Some(word) = words.first() {
         return Err(format!("{word} means nothing here; see --help"));
     }
-    let known: Vec<&str> = needs::names().into_iter().chain(STAGES).collect();
+    let mut known: Vec<&str> = needs::names().into_iter().chain(STAGES).collect();
+    known.sort_unstable();
+    known.dedup();
     if let Some(name) = without.iter().find(|name| !known.contains(&name.as_str())) {
         return Err(format!(
             "--without knows no {name}; it knows {}",
@@ -42,20 +45,18 @@ pub(crate) fn run(mut args: Args) -> Answer {
     if without.iter().any(|name| name == "rustfmt") {
         without.push("fmt".to_owned());
     }
-    say::aside("── needs ──\n");
-    let unmet = needs::unmet(fast.then_some(&FAST_NEEDS), &without);
-    let absent: Vec<&str> = unmet
-        .iter()
-        .copied()
-        .chain(without.iter().map(String::as_str))
-        .collect();
-    let nextest = !absent.contains(&"nextest");
-    let stages = if fast {
-        fast_stages(nextest, &unmet)
-    } else {
-        all_stages(nextest, &absent, &unmet)
+    let seen = Seen {
+        without: &without,
+        unmet: OnceCell::new(),
     };
-    let report = Report::of(stages, &without);
+    let report = Report::of(
+        if fast {
+            fast_stages(&seen)
+        } else {
+            all_stages(&seen)
+        },
+        &without,
+    );
     say::out(&format!("\n{}", report.table()));
     let failures = report.failures();
     if failures.is_empty() {
@@ -65,60 +66,61 @@ pub(crate) fn run(mut args: Args) -> Answer {
     Ok(ExitCode::FAILURE)
 }
 
-fn fast_stages<'a>(nextest: bool, unmet: &'a [&'static str]) -> Vec<Stage<'a>> {
+/// What stage `needs` found, for the stages after it.
+struct Seen<'a> {
+    without: &'a [String],
+    unmet: OnceCell<Vec<&'static str>>,
+}
+
+impl Seen<'_> {
+    fn look(&self, only: Option<&[&str]>) -> Answer<()> {
+        needs::verdict(self.unmet.get_or_init(|| needs::unmet(only, self.without)))
+    }
+
+    /// Runs the tests of `packages` that this machine can run.
+    fn test(&self, packages: &str) -> Answer<()> {
+        let unmet = self.unmet.get().into_iter().flatten().copied();
+        let absent: Vec<&str> = unmet
+            .chain(self.without.iter().map(String::as_str))
+            .collect();
+        shell::must(&mut runner(!absent.contains(&"nextest"), packages, &absent))
+    }
+}
+
+fn fast_stages<'a>(seen: &'a Seen<'_>) -> Vec<Stage<'a>> {
     vec![
-        Stage {
-            name: "needs",
-            after: None,
-            work: Box::new(|| needs::verdict(unmet)),
-        },
-        simple("fmt", None, "fmt --all --check"),
-        Stage {
-            name: "tests",
-            after: None,
-            work: Box::new(move || shell::must(&mut runner(nextest, FAST, &[]))),
-        },
+        stage("needs", None, || seen.look(Some(&FAST_NEEDS))),
+        simple("fmt", "fmt --all --check"),
+        stage("tests", None, || seen.test(FAST)),
     ]
 }
 
-fn all_stages<'a>(nextest: bool, absent: &'a [&str], unmet: &'a [&'static str]) -> Vec<Stage<'a>> {
+fn all_stages<'a>(seen: &'a Seen<'_>) -> Vec<Stage<'a>> {
     vec![
-        Stage {
-            name: "needs",
-            after: None,
-            work: Box::new(|| needs::verdict(unmet)),
-        },
-        simple("fmt", None, "fmt --all --check"),
-        simple(
-            "clippy",
-            None,
-            "clippy --workspace --all-targets -- -D warnings",
-        ),
-        simple("build", None, "build --package baton --package shop"),
-        Stage {
-            name: "tests",
-            after: Some("build"),
-            work: Box::new(move || shell::must(&mut runner(nextest, "--workspace", absent))),
-        },
-        Stage {
-            name: "doc",
-            after: None,
-            work: Box::new(doc),
-        },
-        Stage {
-            name: "demo",
-            after: Some("build"),
-            work: Box::new(demo),
-        },
+        stage("needs", None, || seen.look(None)),
+        simple("fmt", "fmt --all --check"),
+        simple("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        simple("build", "build --package baton --package shop"),
+        stage("tests", Some("build"), || seen.test("--workspace")),
+        stage("doc", None, doc),
+        stage("demo", Some("build"), demo),
     ]
 }
 
-fn simple(name: &'static str, after: Option<&'static str>, words: &'static str) -> Stage<'static> {
+fn stage<'a>(
+    name: &'static str,
+    after: Option<&'static str>,
+    work: impl FnOnce() -> Answer<()> + 'a,
+) -> Stage<'a> {
     Stage {
         name,
         after,
-        work: Box::new(move || shell::must(&mut shell::cargo(words))),
+        work: Box::new(work),
     }
+}
+
+fn simple(name: &'static str, words: &'static str) -> Stage<'static> {
+    stage(name, None, || shell::must(&mut shell::cargo(words)))
 }
 
 fn doc() -> Answer<()> {

@@ -39,8 +39,9 @@ fn forbidden(source: &Source) -> Vec<String> {
     found
 }
 
+/// The tests of a module say what they are by their name.
 fn headless(source: &Source) -> Option<String> {
-    let says = source.text.starts_with("//! ");
+    let says = source.text.starts_with("//! ") || source.path.ends_with("/tests.rs");
     (!says).then(|| format!("{}: does not begin with `//!` and what it is", source.path))
 }
 
@@ -94,6 +95,7 @@ mod tests {
         assert!(headless(&Source::new("a.rs", "//! What it is.\n")).is_none());
         for bad in ["", "//!\n", "// What it is.\n", "use a;\n//! late\n"] {
             assert!(headless(&Source::new("a.rs", bad)).is_some(), "{bad}");
+            assert!(headless(&Source::new("a/tests.rs", bad)).is_none());
         }
     }
 }
