@@ -62,15 +62,13 @@ fn line(svg: &mut String, row: &[Cell], top: f64) {
     for run in row.chunk_by(|a, b| a.style == b.style) {
         let style = run[0].style;
         let (text, ground) = if style.reverse {
-            (Some(style.ground), Some(style.text))
+            (style.ground, style.text)
         } else {
-            (
-                None,
-                Some(style.ground).filter(|ground| *ground != Colour::Usual),
-            )
+            (style.text, style.ground)
         };
+        let filled = style.reverse || ground != Colour::Usual;
         let (x, width) = (MARGIN + across(column), across(run.len()));
-        if let Some(ground) = ground {
+        if filled {
             let fill = ground_fill(ground);
             svg.push_str(&format!(
                 "<rect {fill} x=\"{x:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{LINE_HEIGHT}\"/>\n"
@@ -78,7 +76,7 @@ fn line(svg: &mut String, row: &[Cell], top: f64) {
         }
         let words: String = run.iter().map(|cell| cell.c).collect();
         if !words.trim().is_empty() {
-            let dress = dress(style, text);
+            let dress = dress(style, text, filled);
             svg.push_str(&format!(
                 "<text{dress} x=\"{x:.1}\" y=\"{:.1}\" textLength=\"{width:.1}\" \
                  xml:space=\"preserve\">{}</text>\n",
@@ -90,17 +88,16 @@ fn line(svg: &mut String, row: &[Cell], top: f64) {
     }
 }
 
-/// The attributes of a run; `inverted` is its colour where ground and text are swapped.
-fn dress(style: Style, inverted: Option<Colour>) -> String {
+/// The attributes of a run. Upon a filled ground, plain or white letters take
+/// the colour of the window, which stands out from all of them in both schemes.
+fn dress(style: Style, text: Colour, filled: bool) -> String {
     let mut classes = Vec::new();
     let mut fill = String::new();
-    match (inverted, style.text) {
-        (Some(Colour::Usual), _) => classes.push("g".to_owned()),
-        (Some(colour), _) | (None, colour) => match colour {
-            Colour::Usual => {}
-            Colour::Named(n) => classes.push(format!("f{n}")),
-            Colour::Rgb(r, g, b) => fill = format!(" fill=\"#{r:02x}{g:02x}{b:02x}\""),
-        },
+    match text {
+        Colour::Usual | Colour::Named(7 | 15) if filled => classes.push("g".to_owned()),
+        Colour::Usual => {}
+        Colour::Named(n) => classes.push(format!("f{n}")),
+        Colour::Rgb(r, g, b) => fill = format!(" fill=\"#{r:02x}{g:02x}{b:02x}\""),
     }
     let marks = [
         (style.bold, "b"),
@@ -209,7 +206,7 @@ mod tests {
             "t",
         );
         for part in [
-            "<rect class=\"f4\" x=\"18.0\" y=\"36.0\" width=\"8.4\" height=\"19\"/>\n<text x=\"18.0\"",
+            "<rect class=\"f4\" x=\"18.0\" y=\"36.0\" width=\"8.4\" height=\"19\"/>\n<text class=\"g\" x=\"18.0\"",
             "<rect class=\"t\" x=\"26.4\"",
             "<text class=\"g\" x=\"26.4\"",
             "<text fill=\"#0102ff\" x=\"34.8\"",
