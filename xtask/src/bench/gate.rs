@@ -178,6 +178,8 @@ fn runbook(steps: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn the_handoff_is_as_large_as_promised() {
@@ -202,6 +204,32 @@ mod tests {
         for program in ["/bin/true", "/bin/false", "/no/such/baton"] {
             assert!(measure(Path::new(program)).is_err(), "{program}");
         }
+    }
+
+    #[test]
+    fn every_figure_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let stand_in = folder.path().join("baton");
+        let script =
+            "#!/bin/sh\ncase $1 in bench-ledger) mkdir .baton;; check) sleep 0.01; exit 1;; esac\n";
+        std::fs::write(&stand_in, script).unwrap();
+        std::fs::set_permissions(&stand_in, Permissions::from_mode(0o755)).unwrap();
+        let figures = measure(&stand_in).unwrap();
+        let keys: Vec<&str> = figures.iter().map(|figure| figure.key).collect();
+        assert_eq!(
+            keys,
+            [
+                "lint_ms",
+                "check_now_ms",
+                "process_start_ms",
+                "read_files_ms",
+                "check_peak_rss_mib",
+                "binary_mib"
+            ]
+        );
+        assert!(figures[1].value >= 10.0, "the check slept that long");
+        std::fs::write(&stand_in, script.replace("exit 1", "exit 70")).unwrap();
+        assert!(measure(&stand_in).is_err(), "a bug is no figure");
     }
 
     #[test]
