@@ -14,6 +14,8 @@ pub mod parity;
 
 pub mod watch;
 
+pub mod forecast;
+
 pub mod handoff;
 
 pub mod event;
