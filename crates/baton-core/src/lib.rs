@@ -21,3 +21,5 @@ pub mod event;
 pub mod ledger;
 
 pub mod run;
+
+pub mod review;
