@@ -23,3 +23,5 @@ pub mod event;
 pub mod ledger;
 
 pub mod run;
+
+pub mod review;
