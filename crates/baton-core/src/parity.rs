@@ -1,8 +1,24 @@
-//! placeholder until the parity branch lands
-use serde::{Deserialize, Serialize};
-/// placeholder
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Collector;
-/// placeholder
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rule;
+//! Does what we tested mirror what will run?
+//!
+//! Facts of a host become a [`Fingerprint`] of its environment; comparing
+//! fingerprints gives [`Difference`]s, each of which says where every value
+//! stands. What could not be read is a [`NotCollected`], never equality.
+//! Collecting is the engine's work, waiving is the gate's; neither happens here.
+
+pub mod fact;
+pub mod secret;
+
+pub mod matcher;
+
+pub mod fingerprint;
+pub mod output;
+
+pub mod compare;
+
+pub use compare::{
+    Comparison, Difference, Environment, Kind, NotCollected, compare, compare_environments,
+    compare_hosts,
+};
+pub use fact::{Class, Collector, Fact, FactName, Value};
+pub use fingerprint::{Fingerprint, HostFacts, LayerStatus};
+pub use matcher::{Is, Pattern, Rule};
