@@ -19,3 +19,5 @@ pub mod handoff;
 pub mod event;
 
 pub mod ledger;
+
+pub mod gate;
