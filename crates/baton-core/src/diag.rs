@@ -4,7 +4,9 @@
 //! every offending thing, whose it is, and what to do next. Notes about a file
 //! carry a [`Span`]. Printing them (carets, colours) is the binary's work.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use serde::Serialize;
 
@@ -21,7 +23,8 @@ pub enum FileKind {
 }
 
 /// A piece of a file. Lines and columns count from 1, columns in characters;
-/// `start..end` are byte offsets into the text as it was given.
+/// `start..end` are byte offsets into the text as it was given, except for a
+/// span made [`on_line`](Self::on_line). [`Span::bytes_in`] is right for both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Span {
     /// The file.
@@ -57,6 +60,39 @@ impl Span {
             line: count(before.matches('\n').count() + 1),
             column: count(before[line_start..].chars().count() + 1),
         }
+    }
+
+    /// A place of which only line, column and length in bytes are known, as for
+    /// a word in a fence that was read before. It begins at byte 0.
+    pub fn on_line(file: FileKind, line: u32, column: u32, length: usize) -> Self {
+        Self {
+            file,
+            start: 0,
+            end: u32::try_from(length).unwrap_or(u32::MAX),
+            line,
+            column,
+        }
+    }
+
+    /// The bytes of the span in the text it is about, on character boundaries
+    /// and within the text.
+    pub fn bytes_in(&self, text: &str) -> Range<usize> {
+        let (mut start, length) = (
+            self.start as usize,
+            self.end.saturating_sub(self.start) as usize,
+        );
+        if start == 0 && (self.line, self.column) != (1, 1) {
+            let line = text
+                .split_inclusive('\n')
+                .take((self.line as usize).saturating_sub(1));
+            let line_start: usize = line.map(str::len).sum();
+            let rest = &text[line_start..];
+            let column = rest
+                .char_indices()
+                .nth((self.column as usize).saturating_sub(1));
+            start = line_start + column.map_or(0, |(at, _)| at);
+        }
+        text.floor_char_boundary(start)..text.floor_char_boundary(start + length)
     }
 }
 
@@ -340,6 +376,33 @@ pub fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// A text as a note repeats it: the first characters of a long one, and
+/// nothing in it that could move a terminal's cursor or turn the direction of
+/// writing (Unicode UAX 9).
+pub fn brief(text: &str) -> Cow<'_, str> {
+    const MOST: usize = 60;
+    let misleads = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let end = text.char_indices().nth(MOST).map(|(end, _)| end);
+    if end.is_none() && !text.contains(misleads) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::new();
+    for c in text[..end.unwrap_or(text.len())].chars() {
+        if misleads(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    if end.is_some() {
+        shown.push('…');
+    }
+    Cow::Owned(shown)
+}
+
 /// Joins names for a sentence: `a`, `a and b`, `a, b and c`; past `most` names
 /// it ends in `and 7 more`.
 pub fn list(names: &[impl AsRef<str>], most: usize) -> String {
@@ -368,6 +431,23 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_found_with_and_without_offsets() {
+        let text = "\u{feff}a: é\nké: b\n";
+        let at = text.find('b').unwrap();
+        let known = Span::in_text(FileKind::Contract, text, at, at + 1);
+        let unknown = Span::on_line(FileKind::Contract, 2, 5, 1);
+        assert_eq!((unknown.line, unknown.column), (known.line, known.column));
+        assert_eq!(known.bytes_in(text), at..at + 1);
+        assert_eq!(unknown.bytes_in(text), at..at + 1);
+        let strange = Span::on_line(FileKind::Contract, 99, 99, 99);
+        assert_eq!(strange.bytes_in(text), text.len()..text.len());
+        assert_eq!(
+            Span::on_line(FileKind::Contract, 1, 1, 4).bytes_in("é"),
+            0..2
+        );
+    }
+
+    #[test]
     fn every_blocker_code_has_a_question() {
         for code in BLOCKERS {
             assert!(Code(code).question().is_some(), "{code}");
@@ -379,6 +459,13 @@ mod tests {
     fn nearest_finds_slips_and_not_strangers() {
         assert_eq!(nearest("ownr", ["owner", "expect"]), Some("owner"));
         assert_eq!(nearest("zzz", ["owner", "expect"]), None);
+    }
+
+    #[test]
+    fn texts_are_repeated_short_and_harmless() {
+        assert_eq!(brief("dana"), "dana");
+        assert_eq!(brief("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
+        assert_eq!(brief(&"é".repeat(61)), "é".repeat(60) + "…");
     }
 
     #[test]

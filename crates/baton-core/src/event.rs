@@ -197,6 +197,12 @@ pub enum Event {
         /// How long it took.
         took: Duration,
     },
+    /// An intended attempt never started and cannot start any more: the driver
+    /// that meant to start it is gone, and the host holds its place closed.
+    AttemptVoided {
+        /// Which.
+        attempt: AttemptId,
+    },
     /// A step is left out.
     StepSkipped {
         /// The step.
@@ -245,6 +251,8 @@ pub enum Event {
     LegBegan {
         /// The leg that begins.
         leg: Leg,
+        /// Whether this was the plan (a rehearsal) and not a failure.
+        planned: bool,
         /// Why.
         because: String,
     },

@@ -14,6 +14,8 @@ pub mod parity;
 
 pub mod watch;
 
+pub mod forecast;
+
 pub mod handoff;
 
 pub mod event;
@@ -21,3 +23,5 @@ pub mod event;
 pub mod ledger;
 
 pub mod gate;
+
+pub mod run;

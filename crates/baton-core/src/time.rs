@@ -4,7 +4,9 @@
 //! zone. Read: two units at most, `1 h 4 min`. Nothing here knows the time.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -129,6 +131,13 @@ pub fn instant(text: &str) -> Result<Timestamp, String> {
     })
 }
 
+/// The time zone of an IANA name such as `Europe/Prague`, from the tables that
+/// are compiled in, so that every machine reads a contract alike.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    static ZONES: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+    ZONES.get(name).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +166,15 @@ mod tests {
                 .after(Timestamp::MAX),
             Timestamp::MAX
         );
+    }
+
+    #[test]
+    fn zones_are_known_by_their_iana_name() {
+        assert!(zone("Europe/Prague").is_some());
+        assert!(zone("UTC").is_some());
+        for unknown in ["Europe/Atlantis", "", "../../etc/passwd", "CET+1"] {
+            assert!(zone(unknown).is_none(), "{unknown}");
+        }
     }
 
     #[test]

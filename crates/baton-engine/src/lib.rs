@@ -1,1 +1,3 @@
 //! baton-engine
+
+pub mod metrics;

@@ -2,13 +2,18 @@
 //!
 //! The types hold what was written; nothing here is resolved against anything
 //! else. Values that later checks point at carry their [`Span`] in [`At`].
+//! [`parse`] reads the text, [`check`] looks at what its names refer to, and
+//! `schema::json_schema` says the same to editors.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::read::{Reader, keys, words};
+use super::schema::{Percent, Scalar};
 use crate::diag::Span;
 use crate::id::{
     Component, CriterionId, EnvName, ExpectationId, GroupName, Handle, HostName, MeasureId,
@@ -16,6 +21,11 @@ use crate::id::{
 };
 use crate::parity;
 use crate::time::Duration;
+
+pub use super::hours::Hours;
+pub use super::parse::{check, lint, parse};
+pub use super::read::CODES;
+pub use super::yaml::MAX_BYTES;
 
 /// A value and where it was written. Two are equal when their values are; it
 /// serialises as the value alone, so that no digest depends on layout.
@@ -95,111 +105,141 @@ impl<T> Section<T> {
     }
 }
 
-/// Why a part is left out, and who said so.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Declined {
-    /// The reason.
-    pub declined: String,
-    /// Who declined.
-    pub by: At<Handle>,
+keys! {
+    /// Why a part is left out, and who said so.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Declined {
+        /// The reason.
+        declined: String,
+        /// Who declined.
+        by: At<Handle>,
+    }
+
+    /// The whole of `handoff.yaml`.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Contract {
+        /// Short name of what is released: `shop`.
+        name: At<String>,
+        /// One line for people; part of no digest.
+        summary: Option<String>,
+        /// The team that hands over.
+        from: At<TeamName>,
+        /// The team that takes over.
+        to: At<TeamName>,
+        /// Components the release touches; open lessons on any of them bind this handoff.
+        touches: Vec<Component> = default,
+        /// Everybody, by handle.
+        people: BTreeMap<Handle, Person>,
+        /// Teams, by name, with their members.
+        teams: BTreeMap<TeamName, Vec<At<Handle>>>,
+        /// Roles of the room; each must be present at the launch.
+        roles: BTreeMap<RoleName, Role> = default,
+        /// What is released.
+        release: Release,
+        /// Where it may run.
+        environments: BTreeMap<EnvName, Environment>,
+        /// Where and when it is launched.
+        launch: Launch,
+        /// What both teams answer before they see each other's answer.
+        expectations: Section<Vec<Expectation>> = default,
+        /// The definition of done.
+        done: Vec<Criterion> = default,
+        /// How environments are compared.
+        parity: Section<ParityTerms> = default,
+        /// What the judge watches.
+        success: Section<Vec<Measure>> = default,
+        /// How long and how strictly the judge watches.
+        watch: Option<WatchTerms>,
+        /// Blockers set aside for a while, by name.
+        waivers: Vec<Waiver> = default,
+        /// The file name of the runbook, beside the contract.
+        runbook: At<String>,
+        /// Where the rehearsal runs and how long it counts.
+        rehearsal: Section<RehearsalTerms> = default,
+        /// Whom the room tells.
+        room: Section<RoomTerms> = default,
+        /// When the review is due.
+        review: Section<ReviewTerms> = default,
+    }
 }
 
-/// The whole of `handoff.yaml`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Contract {
-    /// Short name of what is released: `shop`.
-    pub name: At<String>,
-    /// One line for people; part of no digest.
-    pub summary: Option<String>,
-    /// The team that hands over.
-    pub from: At<TeamName>,
-    /// The team that takes over.
-    pub to: At<TeamName>,
-    /// Components the release touches; open lessons on any of them bind this handoff.
-    pub touches: Vec<Component>,
-    /// Everybody, by handle.
-    pub people: BTreeMap<Handle, Person>,
-    /// Teams, by name, with their members.
-    pub teams: BTreeMap<TeamName, Vec<At<Handle>>>,
-    /// Roles of the room; each must be present at the launch.
-    pub roles: BTreeMap<RoleName, Role>,
+impl Contract {
+    /// The people a name stands for: a person for themselves, a team for its
+    /// members, a role for its owners and then its backups. Each once, in the
+    /// order of the file; `None` when nobody bears the name.
+    pub fn members(&self, who: &str) -> Option<Vec<Handle>> {
+        self.team_or_person(who).or_else(|| {
+            let role = self.roles.get(who)?;
+            let holders = [&role.owner, &role.backup].into_iter().flatten();
+            let people = holders.filter_map(|holder| self.team_or_person(holder));
+            let mut members = Vec::new();
+            for person in people.flatten() {
+                if !members.contains(&person) {
+                    members.push(person);
+                }
+            }
+            Some(members)
+        })
+    }
+
+    /// The people of a team, or the person; roles are no part of it, so that no
+    /// role can stand for itself.
+    pub(crate) fn team_or_person(&self, who: &str) -> Option<Vec<Handle>> {
+        if self.people.contains_key(who) {
+            return Some(vec![Handle::from(who)]);
+        }
+        let team = self.teams.get(who)?;
+        Some(team.iter().map(|member| member.value.clone()).collect())
+    }
+
+    /// How the judge watches: as written, or [`WatchTerms::default`].
+    pub fn watch_terms(&self) -> WatchTerms {
+        self.watch.unwrap_or_default()
+    }
+}
+
+keys! {
+    /// One person.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Person {
+        /// Name as people say it.
+        name: String,
+        /// Email; the one git knows them by.
+        email: Option<String>,
+        /// IANA time zone, `Europe/Prague`; UTC when left out.
+        zone: Option<At<String>>,
+        /// Working hours in that zone, `Mon-Fri 09:00-17:30`; always when left out.
+        hours: Option<At<Hours>>,
+        /// Public SSH key that signs this person's word.
+        key: Option<String>,
+    }
+}
+
+keys! {
+    /// A role of the room.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Role {
+        /// Who holds it: a person or a team.
+        owner: Option<At<String>>,
+        /// Who stands in.
+        backup: Option<At<String>>,
+    }
+
     /// What is released.
-    pub release: Release,
-    /// Where it may run.
-    pub environments: BTreeMap<EnvName, Environment>,
-    /// Where and when it is launched.
-    pub launch: Launch,
-    /// What both teams answer before they see each other's answer.
-    pub expectations: Section<Vec<Expectation>>,
-    /// The definition of done.
-    pub done: Vec<Criterion>,
-    /// How environments are compared.
-    pub parity: Section<ParityTerms>,
-    /// What the judge watches.
-    pub success: Section<Vec<Measure>>,
-    /// How long and how strictly the judge watches.
-    pub watch: Option<WatchTerms>,
-    /// Blockers set aside for a while, by name.
-    pub waivers: Vec<Waiver>,
-    /// The file name of the runbook, beside the contract.
-    pub runbook: At<String>,
-    /// Where the rehearsal runs and how long it counts.
-    pub rehearsal: Section<RehearsalTerms>,
-    /// Whom the room tells.
-    pub room: Section<RoomTerms>,
-    /// When the review is due.
-    pub review: Section<ReviewTerms>,
-}
-
-/// One person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Person {
-    /// Name as people say it.
-    pub name: String,
-    /// Email; the one git knows them by.
-    pub email: Option<String>,
-    /// IANA time zone, `Europe/Prague`; UTC when left out.
-    pub zone: Option<At<String>>,
-    /// Working hours in that zone, `Mon-Fri 09:00-17:30`; always when left out.
-    pub hours: Option<At<Hours>>,
-    /// Public SSH key that signs this person's word.
-    pub key: Option<String>,
-}
-
-/// Weekly working hours: some days, from a minute of the day to another. A
-/// range that ends before it begins runs over midnight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hours {
-    /// Days on which the hours begin, Monday first.
-    pub days: [bool; 7],
-    /// First minute of the day, 0 to 1439.
-    pub from: u16,
-    /// First minute that is no longer worked, 1 to 1440.
-    pub to: u16,
-}
-
-/// A role of the room.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Role {
-    /// Who holds it: a person or a team.
-    pub owner: Option<At<String>>,
-    /// Who stands in.
-    pub backup: Option<At<String>>,
-}
-
-/// What is released.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Release {
-    /// Version, as people say it.
-    pub version: At<String>,
-    /// What kind of change it is.
-    pub kind: ReleaseKind,
-    /// Files or globs beside the contract, whose digests are the release's identity.
-    pub artifacts: Vec<At<String>>,
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Release {
+        /// Version, as people say it.
+        #[schemars(with = "Scalar")]
+        version: At<String>,
+        /// What kind of change it is.
+        kind: ReleaseKind,
+        /// Files or globs beside the contract, whose digests are the release's identity.
+        artifacts: Vec<At<String>>,
+    }
 }
 
 /// Kinds of release. Every kind passes the same gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ReleaseKind {
     /// Program code.
@@ -214,32 +254,57 @@ pub enum ReleaseKind {
     Emergency,
 }
 
-/// One environment.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Environment {
-    /// Its hosts, by name.
-    pub hosts: BTreeMap<HostName, Host>,
-    /// Groups of hosts, in the order in which a roll-out takes them.
-    pub groups: BTreeMap<GroupName, Vec<At<HostName>>>,
-    /// Variables every fence sees.
-    pub vars: BTreeMap<String, String>,
-    /// Secrets, as references; never a value.
-    pub secrets: BTreeMap<String, SecretRef>,
+words! {
+    ReleaseKind: "a kind of release" {
+        "code" => Code, "config" => Config, "data" => Data,
+        "infrastructure" => Infrastructure, "emergency" => Emergency,
+    }
+    OnHarm: "an answer to harm" {
+        "roll-back" => RollBack, "stop" => Stop, "ask" => Ask,
+    }
 }
 
-/// One host: a folder on this machine, or an ssh target.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Host {
-    /// `user@host` for ssh; `None` for a folder on this machine.
-    pub ssh: Option<String>,
-    /// The working folder; relative to the contract for a host on this machine.
-    pub dir: Option<String>,
-    /// Variables of this host; they win over the environment's.
-    pub vars: BTreeMap<String, String>,
+keys! {
+    /// One environment.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    pub struct Environment {
+        /// Its hosts, by name.
+        hosts: BTreeMap<HostName, Host> = default,
+        /// Groups of hosts, in the order in which a roll-out takes them.
+        groups: BTreeMap<GroupName, Vec<At<HostName>>> = default,
+        /// Variables every fence sees.
+        #[schemars(with = "BTreeMap<String, Scalar>")]
+        vars: BTreeMap<String, String> = default,
+        /// Secrets, as references; never a value.
+        secrets: BTreeMap<String, SecretRef> = default,
+    }
+}
+
+keys! {
+    /// One host: a folder on this machine, or an ssh target.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Host then Host::is_somewhere {
+        /// `user@host` for ssh; `None` for a folder on this machine.
+        ssh: Option<String>,
+        /// The working folder; relative to the contract for a host on this machine.
+        dir: Option<String>,
+        /// Variables of this host; they win over the environment's.
+        #[schemars(with = "BTreeMap<String, Scalar>")]
+        vars: BTreeMap<String, String> = default,
+    }
+}
+
+impl Host {
+    fn is_somewhere(&self, at: Span, reader: &mut Reader<'_>) {
+        if self.ssh.is_none() && self.dir.is_none() {
+            let next = "add `dir: FOLDER` for a folder on this machine, or `ssh: USER@HOST`";
+            reader.bad_value::<()>(at, "a host needs a place", next);
+        }
+    }
 }
 
 /// Where a secret's value is found when a step needs it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretRef {
     /// In an environment variable of the person who runs Baton.
@@ -250,15 +315,17 @@ pub enum SecretRef {
     Command(String),
 }
 
-/// Where and when the release is launched.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Launch {
-    /// The launch environment.
-    pub environment: At<EnvName>,
-    /// When it may run; always when left out.
-    pub window: Option<Window>,
-    /// When nothing may be launched.
-    pub freezes: Vec<Freeze>,
+keys! {
+    /// Where and when the release is launched.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Launch {
+        /// The launch environment.
+        environment: At<EnvName>,
+        /// When it may run; always when left out.
+        window: Option<Window>,
+        /// When nothing may be launched.
+        freezes: Vec<Freeze> = default,
+    }
 }
 
 /// From when to when the launch may run.
@@ -289,18 +356,21 @@ pub enum Freeze {
     Calendar(String),
 }
 
-/// A question both teams answer blind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Expectation {
-    /// Its id, used by `baton answer`.
-    pub id: At<ExpectationId>,
-    /// The question.
-    pub ask: String,
-    /// What kind of answer is wanted.
-    pub answer: AnswerKind,
-    /// How far two numbers or durations may lie apart and still agree, as a
-    /// share of the larger: `10%` is 0.1.
-    pub within: Option<f64>,
+keys! {
+    /// A question both teams answer blind.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Expectation {
+        /// Its id, used by `baton answer`.
+        id: At<ExpectationId>,
+        /// The question.
+        ask: String,
+        /// What kind of answer is wanted.
+        answer: AnswerKind,
+        /// How far two numbers or durations may lie apart and still agree, as a
+        /// share of the larger: `10%` is 0.1.
+        #[schemars(with = "Option<Percent>")]
+        within: Option<f64>,
+    }
 }
 
 /// What kind of answer an expectation wants.
@@ -320,43 +390,44 @@ pub enum AnswerKind {
     Choice(Vec<String>),
 }
 
-/// One line of the definition of done.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Criterion {
-    /// Its id.
-    pub id: At<CriterionId>,
-    /// What it says, for people.
-    pub says: String,
-    /// Who answers for it.
-    pub owner: Option<At<String>>,
-    /// Who stands in; the rest of the owner's team when left out.
-    pub backup: Option<At<String>>,
-    /// A shell command; exit 0 is passing evidence.
-    pub run: Option<String>,
-    /// A command that must exit 1 to 125: the guard was seen to refuse.
-    pub refuses: Option<String>,
-    /// The environment whose variables it needs and to which its evidence is bound.
-    #[serde(rename = "in")]
-    pub environment: Option<At<EnvName>>,
-    /// How long its evidence counts; for ever when left out.
-    pub fresh: Option<Duration>,
-    /// How long it may run.
-    pub timeout: Option<Duration>,
-    /// Who signs it, instead of a command.
-    pub sign: Option<At<Handle>>,
-}
+keys! {
+    /// One line of the definition of done.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct Criterion {
+        /// Its id.
+        id: At<CriterionId>,
+        /// What it says, for people.
+        says: String,
+        /// Who answers for it.
+        owner: Option<At<String>>,
+        /// Who stands in; the rest of the owner's team when left out.
+        backup: Option<At<String>>,
+        /// A shell command; exit 0 is passing evidence.
+        run: Option<String>,
+        /// A command that must exit 1 to 125: the guard was seen to refuse.
+        refuses: Option<String>,
+        /// The environment whose variables it needs and to which its evidence is bound.
+        environment as "in": Option<At<EnvName>>,
+        /// How long its evidence counts; for ever when left out.
+        fresh: Option<Duration>,
+        /// How long it may run.
+        timeout: Option<Duration>,
+        /// Who signs it, instead of a command.
+        sign: Option<At<Handle>>,
+    }
 
-/// How environments are compared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ParityTerms {
-    /// Each of these against the launch environment.
-    pub compare: Vec<At<EnvName>>,
-    /// How long a fingerprint counts.
-    pub fresh: Option<Duration>,
-    /// What is collected.
-    pub facts: Vec<parity::Collector>,
-    /// How two different values may still be right.
-    pub rules: Vec<parity::Rule>,
+    /// How environments are compared.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct ParityTerms {
+        /// Each of these against the launch environment.
+        compare: Vec<At<EnvName>> = default,
+        /// How long a fingerprint counts.
+        fresh: Option<Duration>,
+        /// What is collected.
+        facts: Vec<parity::Collector>,
+        /// How two different values may still be right.
+        rules: Vec<parity::Rule> = default,
+    }
 }
 
 /// One success measure.
@@ -423,8 +494,20 @@ pub struct WatchTerms {
     pub false_alarm: f64,
 }
 
+/// Half an hour, going back on harm, at one false alarm in a hundred releases.
+/// These stand for what `watch` leaves out.
+impl Default for WatchTerms {
+    fn default() -> Self {
+        Self {
+            lasts: Duration::from_secs(1800),
+            on_harm: OnHarm::RollBack,
+            false_alarm: 0.01,
+        }
+    }
+}
+
 /// What is done when the judge finds harm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnHarm {
     /// Go back, where the undo is proven; else stop.
@@ -453,25 +536,26 @@ pub struct Waiver {
     pub until: Result<Timestamp, String>,
 }
 
-/// Where the rehearsal runs and how long it counts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RehearsalTerms {
-    /// The environment.
-    #[serde(rename = "in")]
-    pub environment: At<EnvName>,
-    /// How old it may be.
-    pub within: Duration,
-}
+keys! {
+    /// Where the rehearsal runs and how long it counts.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct RehearsalTerms {
+        /// The environment.
+        environment as "in": At<EnvName>,
+        /// How old it may be.
+        within: Duration,
+    }
 
-/// Whom the room tells.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct RoomTerms {
-    /// Bridges to other channels.
-    pub notify: Vec<Bridge>,
+    /// Whom the room tells.
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    pub struct RoomTerms {
+        /// Bridges to other channels.
+        notify: Vec<Bridge> = default,
+    }
 }
 
 /// A bridge to another channel. Secrets stand in it as references.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Bridge {
     /// A Slack incoming webhook.
@@ -506,9 +590,29 @@ pub enum Bridge {
     },
 }
 
-/// When the review is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReviewTerms {
-    /// How long after the launch ended.
-    pub within: Duration,
+keys! {
+    /// When the review is due.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    pub struct ReviewTerms {
+        /// How long after the launch ended.
+        within: Duration,
+    }
+}
+
+impl Contract {
+    /// The people a name stands for: a person, a team's members, or the holders
+    /// of a role. `None` when nobody is meant.
+    pub fn members(&self, who: &str) -> Option<Vec<Handle>> {
+        if let Some((handle, _)) = self.people.get_key_value(who) {
+            return Some(vec![handle.clone()]);
+        }
+        if let Some(team) = self.teams.get(who) {
+            return Some(team.iter().map(|member| member.value.clone()).collect());
+        }
+        let owner = self.roles.get(who)?.owner.as_ref()?;
+        if self.roles.contains_key(owner.as_str()) {
+            return None;
+        }
+        self.members(owner)
+    }
 }

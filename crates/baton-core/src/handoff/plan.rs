@@ -3,13 +3,33 @@
 //! Every reference is checked, owners are people, and each step knows its
 //! hosts in stages. The digests say what agreement and evidence are bound to.
 
+mod digest;
+mod order;
+mod people;
+mod places;
+mod resolve;
+mod shell;
+mod variables;
+
+#[cfg(test)]
+mod digest_tests;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
 
 use serde::{Deserialize, Serialize};
 
 use super::contract::{Contract, Environment};
-use super::runbook;
+use super::runbook::{self, NotBefore};
 use crate::id::{Digest, EnvName, Handle, HandoffId, HostName, StepId};
+
+use resolve::placed;
+pub use resolve::{lint, resolve};
+pub use variables::BATON_VARIABLES;
 
 /// The version of the stored form of a plan. A reader refuses others by name.
 pub const PLAN_FORMAT: u32 = 1;
@@ -25,7 +45,8 @@ pub struct Plan {
     pub environment: EnvName,
     /// What was agreed.
     pub contract: Contract,
-    /// The steps, in the order of the file; `after` always points backwards.
+    /// The steps, in the order of the file except where `after` names a later
+    /// one: what a step waits for always stands before it.
     pub steps: Vec<Step>,
     /// What agreement and evidence are bound to.
     pub digests: Digests,
@@ -56,7 +77,8 @@ pub struct Step {
     pub backups: Vec<Handle>,
     /// Steps that must be finished before.
     pub after_ids: Vec<StepId>,
-    /// The hosts, in stages; one stage with [`HostName::here`] for a step without `on`.
+    /// The hosts, in stages; one stage with [`HostName::here`] for a step
+    /// without `on`; none for a step that runs `elsewhere`.
     pub stages: Vec<Vec<HostName>>,
     /// Whether `only in` names another environment.
     pub elsewhere: bool,
@@ -97,6 +119,30 @@ impl Plan {
     /// The step with this id.
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id().as_str() == id)
+    }
+
+    /// The earliest moment of a step. A time of day is meant on the window's
+    /// first day, in the zone in which the window's opening is written; in a
+    /// window over midnight, one before the opening is meant on the day after.
+    pub fn not_before(&self, step: &Step) -> Option<Timestamp> {
+        let minute = match step.written.at? {
+            NotBefore::Instant(instant) => return Some(instant),
+            NotBefore::Minute(minute) => minute,
+        };
+        let window = self.contract.launch.window?;
+        let zone = Offset::from_seconds(window.offset_s).ok()?;
+        let (hour, minute) = (
+            i8::try_from(minute / 60).ok()?,
+            i8::try_from(minute % 60).ok()?,
+        );
+        let first = zone.to_datetime(window.opens).date();
+        let on = |day: jiff::civil::Date| zone.to_timestamp(day.at(hour, minute, 0, 0)).ok();
+        let next = first.tomorrow().ok().and_then(on);
+        let next = next.filter(|next| *next < window.closes);
+        match on(first) {
+            Some(at) if at < window.opens => next.or(Some(at)),
+            at => at,
+        }
     }
 
     /// The environment the plan is resolved for.

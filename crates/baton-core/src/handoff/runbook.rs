@@ -3,12 +3,62 @@
 //! The grammar is fixed in `product.md`, section 4 (CommonMark, ATX headings).
 //! Nothing here is resolved: owners, hosts and references are as written.
 
+mod attributes;
+mod blocks;
+mod condition;
+mod fence;
+mod parse;
+mod slug;
+mod source;
+mod sweep;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::contract::At;
 use crate::id::{EnvName, StepId};
 use crate::time::Duration;
+
+pub use attributes::ATTRIBUTES;
+pub use condition::CONDITION_NAMES;
+pub(crate) use condition::vars_of;
+pub use fence::interpreter;
+pub(crate) use fence::is_shell;
+pub use parse::{MAX_STEPS, parse};
+pub use slug::slug;
+pub use source::MAX_BYTES;
+
+/// Codes of everything that can be wrong with a runbook as a file. Reading it
+/// and resolving it also say three codes of the gate, which leave it usable:
+/// `runbook.no-undo`, `ownership.unowned` and `ownership.no-backup`.
+pub const CODES: [&str; 11] = [
+    // Not UTF-8, too large, empty, without a step, or with characters no script bears.
+    "runbook.syntax",
+    // Not ATX, inside a list, empty, a second title, or an id that is none.
+    "runbook.heading",
+    // Unknown or repeated keys, items that are neither attribute nor task.
+    "runbook.attribute",
+    // No role, extra words, unknown language, wrong place, unclosed, second of its role.
+    "runbook.fence",
+    // Two steps with one id.
+    "runbook.duplicate-id",
+    // A step, host, group, team or environment that does not exist.
+    "runbook.reference",
+    // Steps that wait for each other.
+    "runbook.cycle",
+    // A value of an attribute that cannot be read, or cannot be met.
+    "runbook.value",
+    // An owner or backup who is no person, team or role.
+    "runbook.owner",
+    // A secret that is not declared, or used without being listed.
+    "runbook.secret",
+    // A variable that nothing sets.
+    "runbook.variable",
+];
 
 /// How long a step may run when it does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);

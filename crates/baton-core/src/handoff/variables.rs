@@ -1,0 +1,386 @@
+//! `$NAME` in the contract's texts: each must be known where it is used.
+//!
+//! Addresses and paths are Baton's own texts, in which every `$NAME` counts.
+//! Shell texts are judged with restraint, since a shell has variables of its
+//! own: only names in capitals that nothing in the text could have set.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use super::check::Checker;
+use super::contract::{Bridge, Contract, Environment, Freeze, Host, Source};
+use crate::diag::{brief, list, nearest};
+use crate::id::EnvName;
+use crate::parity::Collector;
+
+/// What Baton sets for every fence (`product.md`, section 4).
+const BATON: [&str; 6] = [
+    "BATON_ENVIRONMENT",
+    "BATON_HOST",
+    "BATON_STEP",
+    "BATON_RUN",
+    "BATON_RELEASE",
+    "BATON_OUTPUT",
+];
+
+/// Variables that shells and systems set by themselves (POSIX.1-2024, XBD 8,
+/// and the ones people rely on); a shell text may use them.
+const COMMON: &[&str] = &[
+    "COLUMNS",
+    "CI",
+    "DISPLAY",
+    "EDITOR",
+    "EUID",
+    "FUNCNAME",
+    "GROUPS",
+    "HOME",
+    "HOSTNAME",
+    "HOSTTYPE",
+    "IFS",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_COLLATE",
+    "LC_CTYPE",
+    "LINENO",
+    "LINES",
+    "LOGNAME",
+    "MACHTYPE",
+    "OLDPWD",
+    "OPTARG",
+    "OPTIND",
+    "OSTYPE",
+    "PAGER",
+    "PATH",
+    "PIPESTATUS",
+    "PPID",
+    "PS1",
+    "PWD",
+    "RANDOM",
+    "REPLY",
+    "SECONDS",
+    "SHELL",
+    "SHLVL",
+    "SSH_AUTH_SOCK",
+    "TEMP",
+    "TERM",
+    "TMP",
+    "TMPDIR",
+    "TZ",
+    "UID",
+    "USER",
+    "VISUAL",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_RUNTIME_DIR",
+];
+
+/// Notes every `$NAME` that nothing sets.
+pub(super) fn check(checker: &mut Checker<'_>) {
+    let contract = checker.contract;
+    let scopes: Scopes<'_> = contract
+        .environments
+        .iter()
+        .map(|(name, environment)| (name, Scope::new(name, environment)))
+        .collect();
+    // What was said about a launch environment that does not exist is enough.
+    let Some(launch) = scopes.get(&contract.launch.environment.value) else {
+        return;
+    };
+    let mut check = Check { checker };
+    check.paths(contract, launch);
+    check.hosts(&scopes);
+    check.commands(contract, &scopes, launch);
+    check.measures(contract, launch);
+    check.facts(contract, &scopes, launch);
+    check.bridges(contract, launch);
+}
+
+type Scopes<'c> = BTreeMap<&'c EnvName, Scope<'c>>;
+
+/// The names that are known in one environment.
+struct Scope<'c> {
+    name: &'c EnvName,
+    environment: &'c Environment,
+    /// On how many hosts each variable is set.
+    on_hosts: BTreeMap<&'c str, usize>,
+}
+
+/// Where in an environment a text is used.
+#[derive(Clone, Copy, PartialEq)]
+enum Where<'c> {
+    /// In the contract's folder.
+    Folder,
+    /// In a query, in which `$step` is the distance of its points.
+    Query,
+    /// On every host.
+    Hosts,
+    /// On this host.
+    Host(&'c Host),
+}
+
+impl<'c> Scope<'c> {
+    fn new(name: &'c EnvName, environment: &'c Environment) -> Self {
+        let mut on_hosts = BTreeMap::new();
+        for var in environment.hosts.values().flat_map(|host| host.vars.keys()) {
+            *on_hosts.entry(var.as_str()).or_default() += 1;
+        }
+        Self {
+            name,
+            environment,
+            on_hosts,
+        }
+    }
+
+    fn knows(&self, var: &str, at: Where<'_>) -> bool {
+        let here = match at {
+            Where::Folder => false,
+            Where::Query => var == "step",
+            Where::Host(host) => var == "HOST" || host.vars.contains_key(var),
+            Where::Hosts => {
+                let all = self.environment.hosts.len();
+                var == "HOST" || self.on_hosts.get(var).is_some_and(|count| *count == all)
+            }
+        };
+        here || self.environment.vars.contains_key(var)
+            || self.environment.secrets.contains_key(var)
+            || BATON.contains(&var)
+    }
+
+    /// Why a variable is not known, and what could be meant.
+    fn trouble(&self, place: impl Display, var: &str, at: Where<'_>) -> (String, String) {
+        let (name, environment) = (self.name, self.environment);
+        if self.on_hosts.contains_key(var) {
+            let without = |host: &Host| !host.vars.contains_key(var);
+            let hosts = environment.hosts.iter().filter(|(_, host)| without(host));
+            let hosts: Vec<&str> = hosts.map(|(host, _)| host.as_str()).collect();
+            if at == Where::Hosts {
+                let says = format!(
+                    "`{place}` uses `${var}`, which is not set on {} of `{name}`",
+                    list(&hosts, 5)
+                );
+                return (says, format!("add `{var}` to the `vars` of each host"));
+            }
+            let says = format!("`{place}` uses `${var}`, which only hosts of `{name}` have");
+            return (
+                says,
+                format!("add `{var}` to the `vars` of `{name}` itself"),
+            );
+        }
+        let vars = environment.vars.keys().chain(environment.secrets.keys());
+        let known = vars
+            .map(String::as_str)
+            .chain(self.on_hosts.keys().copied());
+        let known = known.chain(["HOST", "step"]).chain(BATON);
+        let next = match nearest(var, known.filter(|known| self.knows(known, at))) {
+            Some(near) => format!("did you mean `${near}`?"),
+            None => format!("add `{var}` to the `vars` or `secrets` of `{name}`"),
+        };
+        (
+            format!("`{place}` uses `${var}`, which nothing sets in `{name}`"),
+            next,
+        )
+    }
+}
+
+struct Check<'n, 'c> {
+    checker: &'n mut Checker<'c>,
+}
+
+impl Check<'_, '_> {
+    fn unknown(&mut self, scope: &Scope<'_>, place: impl Display, var: &str, at: Where<'_>) {
+        let (says, next) = scope.trouble(&place, &brief(var), at);
+        self.checker
+            .note("contract.reference", place, None, says, next);
+    }
+
+    /// A text of Baton's own: every `$NAME` counts.
+    fn strict(&mut self, scope: &Scope<'_>, place: impl Display, text: &str, at: Where<'_>) {
+        for var in used(text).filter(|var| !scope.knows(var, at)) {
+            self.unknown(scope, &place, var, at);
+        }
+    }
+
+    /// A shell text.
+    fn shell(&mut self, scope: &Scope<'_>, place: impl Display, text: &str, at: Where<'_>) {
+        for var in used_by_shell(text).filter(|var| !COMMON.contains(var) && !scope.knows(var, at))
+        {
+            self.unknown(scope, &place, var, at);
+        }
+    }
+
+    fn paths(&mut self, contract: &Contract, launch: &Scope<'_>) {
+        self.strict(launch, "runbook", &contract.runbook, Where::Folder);
+        for (at, artifact) in contract.release.artifacts.iter().enumerate() {
+            let place = format_args!("release.artifacts[{}]", at + 1);
+            self.strict(launch, place, artifact, Where::Folder);
+        }
+        for (at, freeze) in contract.launch.freezes.iter().enumerate() {
+            if let Freeze::Calendar(path) = freeze {
+                let place = format_args!("launch.freezes[{}].calendar", at + 1);
+                self.strict(launch, place, path, Where::Folder);
+            }
+        }
+    }
+
+    fn hosts(&mut self, scopes: &Scopes<'_>) {
+        for (env, scope) in scopes {
+            for (name, host) in &scope.environment.hosts {
+                for (key, text) in [("ssh", &host.ssh), ("dir", &host.dir)] {
+                    if let Some(text) = text {
+                        let place = format_args!("environments.{env}.hosts.{name}.{key}");
+                        self.strict(scope, place, text, Where::Host(host));
+                    }
+                }
+            }
+        }
+    }
+
+    fn commands(&mut self, contract: &Contract, scopes: &Scopes<'_>, launch: &Scope<'_>) {
+        for criterion in &contract.done {
+            let scope = match &criterion.environment {
+                None => launch,
+                Some(name) => match scopes.get(&name.value) {
+                    Some(scope) => scope,
+                    None => continue,
+                },
+            };
+            for (key, text) in [("run", &criterion.run), ("refuses", &criterion.refuses)] {
+                if let Some(text) = text {
+                    let place = format_args!("done.{}.{key}", criterion.id.value);
+                    self.shell(scope, place, text, Where::Folder);
+                }
+            }
+        }
+    }
+
+    fn measures(&mut self, contract: &Contract, launch: &Scope<'_>) {
+        for measure in contract.success.defined().into_iter().flatten() {
+            let place = |key| format!("success.{}.{key}", measure.id.value);
+            match &measure.source {
+                Source::Probe { url, .. } => {
+                    self.strict(launch, place("probe.url"), url, Where::Hosts);
+                }
+                Source::Prometheus { server, bad, total } => {
+                    self.strict(launch, place("from.prometheus"), server, Where::Folder);
+                    self.strict(launch, place("ratio.bad"), bad, Where::Query);
+                    self.strict(launch, place("ratio.total"), total, Where::Query);
+                }
+            }
+        }
+    }
+
+    fn facts(&mut self, contract: &Contract, scopes: &Scopes<'_>, launch: &Scope<'_>) {
+        let Some(parity) = contract.parity.defined() else {
+            return;
+        };
+        let compared = parity
+            .compare
+            .iter()
+            .filter_map(|name| scopes.get(&name.value));
+        for scope in compared.chain([launch]) {
+            for (at, collector) in parity.facts.iter().enumerate() {
+                let place = |key| format!("parity.facts[{}].{key}", at + 1);
+                match collector {
+                    Collector::Os | Collector::Packages | Collector::Env { .. } => {}
+                    Collector::Files { paths } => {
+                        for path in paths {
+                            self.strict(scope, place("files.paths"), path, Where::Hosts);
+                        }
+                    }
+                    Collector::Command { run, .. } => {
+                        self.shell(scope, place("command.run"), run, Where::Hosts);
+                    }
+                    Collector::Sqlite { path } => {
+                        self.strict(scope, place("sqlite.path"), path, Where::Hosts);
+                    }
+                    Collector::Postgres { url } => {
+                        self.strict(scope, place("postgres.url"), url, Where::Hosts);
+                    }
+                }
+            }
+        }
+    }
+
+    fn bridges(&mut self, contract: &Contract, launch: &Scope<'_>) {
+        let bridges = contract.room.defined().map(|room| room.notify.as_slice());
+        for (at, bridge) in bridges.unwrap_or_default().iter().enumerate() {
+            let (key, text) = match bridge {
+                Bridge::Slack { .. } => continue,
+                Bridge::Email { smtp, .. } => ("email.smtp", smtp),
+                Bridge::Webhook { url, .. } => ("webhook.url", url),
+                Bridge::Matrix { server, .. } => ("matrix.server", server),
+            };
+            let place = format_args!("room.notify[{}].{key}", at + 1);
+            self.strict(launch, place, text, Where::Folder);
+        }
+    }
+}
+
+/// The names that a text uses, as `$NAME` or `${NAME}`, each once.
+fn used(text: &str) -> impl Iterator<Item = &str> {
+    let mut seen = BTreeSet::new();
+    text.split('$')
+        .skip(1)
+        .map(|rest| name_at(rest.strip_prefix('{').unwrap_or(rest)))
+        .filter(move |name| !name.is_empty() && seen.insert(*name))
+}
+
+/// The variable's name a text begins with; may be empty.
+fn name_at(text: &str) -> &str {
+    let end = text
+        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .unwrap_or(text.len());
+    let name = &text[..end];
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        ""
+    } else {
+        name
+    }
+}
+
+/// The names in capitals that a shell text uses and that nothing in it could
+/// have set. A name that also stands without its `$` (`NAME=`, `read NAME`,
+/// `for NAME in`) counts as set; so do all where the text holds a here-document,
+/// whose quoting cannot be told apart from here.
+fn used_by_shell(text: &str) -> impl Iterator<Item = &str> {
+    let mut names = BTreeSet::new();
+    let mut bare = BTreeSet::new();
+    let (mut single, mut double) = (false, false);
+    let mut before = ' ';
+    let mut rest = if text.contains("<<") { "" } else { text };
+    while let Some(c) = rest.chars().next() {
+        let mut taken = c.len_utf8();
+        match c {
+            '\'' if !double => single = !single,
+            '"' if !single => double = !double,
+            '\\' if !single => taken += rest[1..].chars().next().map_or(0, char::len_utf8),
+            '#' if !single && !double && before.is_whitespace() => {
+                taken = rest.find('\n').unwrap_or(rest.len());
+            }
+            '$' if !single => {
+                let braced = rest[1..].strip_prefix('{');
+                let name = name_at(braced.unwrap_or_else(|| &rest[1..]));
+                taken = 1 + usize::from(braced.is_some()) + name.len();
+                // `${NAME:-word}` and its like say what happens when it is not set.
+                let guarded = braced.is_some() && !rest[taken..].starts_with('}');
+                let capitals = name.starts_with(|c: char| c.is_ascii_uppercase())
+                    && !name.contains(|c: char| c.is_ascii_lowercase());
+                if capitals && !guarded {
+                    names.insert(name);
+                }
+            }
+            _ => {
+                let name = name_at(rest);
+                if !name.is_empty() {
+                    bare.insert(name);
+                    taken = name.len();
+                }
+            }
+        }
+        before = rest[..taken].chars().next_back().unwrap_or(' ');
+        rest = &rest[taken..];
+    }
+    names.into_iter().filter(move |name| !bare.contains(name))
+}

@@ -1,0 +1,210 @@
+//! Who has to do what: every person's next action, from the state alone.
+
+use jiff::Timestamp;
+
+use super::next::not_before;
+use super::state::{Mode, Phase, State, fence};
+use crate::event::{FenceRole, Leg};
+use crate::handoff::plan::Step;
+use crate::id::{Handle, StepId};
+
+/// Something a person is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The step, when it is about one.
+    pub step: Option<StepId>,
+    /// The people who may answer: owners first, then backups.
+    pub people: Vec<Handle>,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What a person is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Do the step and tick its list.
+    Do {
+        /// The list.
+        tasks: Vec<String>,
+    },
+    /// Approve the step.
+    Approve {
+        /// Approvals still missing.
+        missing: u32,
+    },
+    /// Undo the step by hand, as written.
+    UndoByHand {
+        /// The instruction.
+        instruction: String,
+    },
+    /// Say whether the step took effect: nobody else can know.
+    SettleRun,
+    /// Say whether the undo took effect: nobody else can know.
+    SettleUndo,
+    /// Decide how a frozen run goes on.
+    Decide {
+        /// Why it is frozen.
+        because: String,
+        /// Whether the judge found harm.
+        harm: bool,
+    },
+    /// Let the run go on past the end of its window.
+    ExtendWindow,
+    /// Let a paused run go on.
+    Resume {
+        /// Who paused it.
+        by: Handle,
+        /// Why.
+        because: Option<String>,
+    },
+    /// Take over the running release.
+    AcceptLive,
+}
+
+/// Everything people are asked for now, in the order of the plan. Empty while
+/// machines work, and when the run is over.
+pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
+    let of_role = |role: &str| state.plan.contract.members(role).unwrap_or_default();
+    let plain = |people, ask| Waiting {
+        step: None,
+        people,
+        ask,
+    };
+    match &state.mode {
+        Mode::Ended { .. } => return Vec::new(),
+        Mode::Frozen { because } => {
+            let ask = Ask::Decide {
+                because: because.clone(),
+                harm: state.harm.is_some(),
+            };
+            let step = state
+                .failure
+                .as_ref()
+                .map(|f| state.plan.steps[f.place.0].id().clone());
+            return vec![Waiting {
+                step,
+                people: decider(state),
+                ask,
+            }];
+        }
+        Mode::Going => {}
+    }
+    if let Some(paused) = &state.paused {
+        let ask = Ask::Resume {
+            by: paused.by.clone(),
+            because: paused.because.clone(),
+        };
+        return vec![plain(of_role("launch-lead"), ask)];
+    }
+    if state.leg == Leg::Back {
+        return undo_waits(state).into_iter().collect();
+    }
+    let mut waits: Vec<Waiting> = state
+        .ready
+        .iter()
+        .filter_map(|i| step_waits(state, *i, now))
+        .collect();
+    if state.awaits_acceptance() {
+        waits.push(plain(of_role(&state.plan.contract.to), Ask::AcceptLive));
+    }
+    waits
+}
+
+/// The rollback-decider and their backup.
+fn decider(state: &State) -> Vec<Handle> {
+    let contract = &state.plan.contract;
+    let role = contract.roles.get("rollback-decider");
+    let members = |who: Option<&str>| {
+        who.and_then(|who| contract.members(who))
+            .unwrap_or_default()
+    };
+    let mut people = members(
+        role.and_then(|role| role.owner.as_ref())
+            .map(|who| who.as_str()),
+    );
+    people.extend(members(
+        role.and_then(|role| role.backup.as_ref())
+            .map(|who| who.as_str()),
+    ));
+    people
+}
+
+fn undo_waits(state: &State) -> Option<Waiting> {
+    let &place = state.undo.last()?;
+    let step = &state.plan.steps[place.0];
+    let ask = match (&state.cell(place).phase, &step.written.undo) {
+        (Phase::UndoAsked, _) => Ask::SettleUndo,
+        (Phase::Undone | Phase::Active(_), _) => return None,
+        (_, Some(undo)) if undo.is_text() => Ask::UndoByHand {
+            instruction: undo.body.clone(),
+        },
+        _ => return None,
+    };
+    Some(Waiting {
+        step: Some(step.id().clone()),
+        people: step.people().cloned().collect(),
+        ask,
+    })
+}
+
+fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
+    let step: &Step = &state.plan.steps[i];
+    let cells = &state.steps[i].cells;
+    let asks = |ask| {
+        let people = step.people().cloned().collect();
+        Some(Waiting {
+            step: Some(step.id().clone()),
+            people,
+            ask,
+        })
+    };
+    if state.held(step) || not_before(state, step).is_some_and(|at| now < at) {
+        return None;
+    }
+    if cells.iter().any(|cell| cell.phase == Phase::Asked) {
+        return asks(Ask::SettleRun);
+    }
+    let fresh = cells
+        .iter()
+        .all(|cell| matches!(cell.phase, Phase::Todo | Phase::Cleared));
+    if !fresh {
+        return None;
+    }
+    if let Some(approve) = &step.written.approve {
+        let given = u32::try_from(state.steps[i].approved.len()).unwrap_or(u32::MAX);
+        if given < approve.count {
+            let mut people = state.plan.contract.members(&approve.of).unwrap_or_default();
+            people.retain(|person| !state.steps[i].approved.contains(person));
+            let ask = Ask::Approve {
+                missing: approve.count - given,
+            };
+            return Some(Waiting {
+                step: Some(step.id().clone()),
+                people,
+                ask,
+            });
+        }
+    }
+    if state.past_window(step, now) {
+        let people = state
+            .plan
+            .contract
+            .members("launch-lead")
+            .unwrap_or_default();
+        return Some(Waiting {
+            step: Some(step.id().clone()),
+            people,
+            ask: Ask::ExtendWindow,
+        });
+    }
+    let clearing = fence(step, FenceRole::Preflight).is_some()
+        && cells.iter().any(|cell| cell.phase == Phase::Todo);
+    let own = step.by_person() && !clearing && state.startable(i, now);
+    if own {
+        asks(Ask::Do {
+            tasks: step.written.tasks.clone(),
+        })
+    } else {
+        None
+    }
+}
