@@ -214,6 +214,8 @@ pub enum Event {
     StepDone {
         /// The step.
         step: StepId,
+        /// On which host; on all that wait for the word, when left out.
+        host: Option<HostName>,
     },
     /// A person approves a step.
     StepApproved {
@@ -224,6 +226,8 @@ pub enum Event {
     RetryCalled {
         /// The step.
         step: StepId,
+        /// On which host; on all that failed or are unknown, when left out.
+        host: Option<HostName>,
     },
     /// A person halts the run at the next safe point.
     Paused {

@@ -25,3 +25,5 @@ pub mod ledger;
 pub mod gate;
 
 pub mod run;
+
+pub mod review;

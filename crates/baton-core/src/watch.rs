@@ -17,7 +17,7 @@ pub mod ratio;
 
 pub mod judge;
 
-mod words;
+pub(crate) mod words;
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,7 @@ pub fn all<L: Log>(fresh: impl Fn() -> L) {
     refused_append_leaves_the_head(&fresh);
     reading_in_pages_is_reading(&fresh);
     any_text_comes_back_as_it_was(&fresh);
+    entries_of_a_run_are_read_alone(&fresh);
     lease_has_one_holder(&fresh);
     epoch_grows_by_one_whenever_taken(&fresh);
     taken_lease_fences_its_last_holder(&fresh);
@@ -38,6 +39,41 @@ pub fn all<L: Log>(fresh: impl Fn() -> L) {
     blobs_are_kept_by_digest(&fresh);
     cache_is_bound_to_a_head(&fresh);
     commits_are_noticed(&fresh);
+}
+
+/// A run is read without the entries of others between its own.
+///
+/// # Panics
+/// When the law does not hold.
+pub fn entries_of_a_run_are_read_alone<L: Log>(fresh: impl Fn() -> L) {
+    let mut log = fresh();
+    let of = |second: i64, run: Option<&str>| Draft {
+        run: run.map(RunId::from),
+        ..said(second, "x")
+    };
+    let drafts = vec![
+        of(1, Some("run_a")),
+        of(2, None),
+        of(3, Some("run_b")),
+        of(4, Some("run_a")),
+    ];
+    let all = log.append(drafts, None, None).expect("it appends");
+    let run = RunId::from("run_a");
+    let read = log.read_run(&run, Seq(0), 10).expect("it reads");
+    assert_eq!(read, [all[0].clone(), all[3].clone()]);
+    assert_eq!(
+        log.read_run(&run, Seq(1), 10).expect("it reads"),
+        [all[3].clone()]
+    );
+    assert_eq!(
+        log.read_run(&run, Seq(0), 1).expect("it reads"),
+        [all[0].clone()]
+    );
+    assert_eq!(
+        log.read_run(&RunId::from("run_c"), Seq(0), 1)
+            .expect("it reads"),
+        []
+    );
 }
 
 /// Something that a person said, `second` seconds after 1970.

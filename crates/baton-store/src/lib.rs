@@ -13,7 +13,7 @@ mod error;
 pub mod laws;
 mod sqlite;
 
-use baton_core::id::{Digest, Epoch, Seq};
+use baton_core::id::{Digest, Epoch, RunId, Seq};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::time::Duration;
 use jiff::Timestamp;
@@ -74,6 +74,13 @@ pub trait Log {
     /// [`StoreError::Corrupt`] names the first entry that is missing, changed or
     /// unreadable; [`StoreError::Format`] one that a newer Baton wrote.
     fn read(&mut self, after: Seq, most: usize) -> Result<Vec<Entry>, StoreError>;
+
+    /// Up to `most` entries of one run that follow `after`, in order, each
+    /// checked against its digest. The entries between are not looked at.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), but for entries that are missing.
+    fn read_run(&mut self, run: &RunId, after: Seq, most: usize) -> Result<Vec<Entry>, StoreError>;
 
     /// The same as stored bytes, to export them or to verify all of them with
     /// [`Walker`](baton_core::ledger::chain::Walker). Only their places are checked.

@@ -17,7 +17,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use baton_core::event::EVENT_FORMAT;
-use baton_core::id::{Digest, Epoch, Seq};
+use baton_core::id::{Digest, Epoch, RunId, Seq};
 use baton_core::ledger::canon::genesis;
 use baton_core::ledger::{Draft, Entry};
 use baton_core::time::Duration;
@@ -199,6 +199,36 @@ impl Log for SqliteLog {
                     ));
                 }
                 prev = Some(found);
+                entries.push(entry);
+            }
+            Ok(entries)
+        })
+    }
+
+    fn read_run(&mut self, run: &RunId, after: Seq, most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.view(|conn| {
+            let mut select = conn.prepare_cached(
+                "SELECT seq, bytes, digest FROM entries
+                 WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+            )?;
+            let limit = i64::try_from(most).unwrap_or(i64::MAX);
+            let mut cursor = select.query(params![run.as_str(), key(after), limit])?;
+            let mut entries = Vec::new();
+            while let Some(row) = cursor.next()? {
+                let seq = Seq(row.get::<_, u64>(0)?);
+                let unreadable = |_wrong_type| Fail::entry(seq, "its row is not of the right form");
+                let bytes: Vec<u8> = row.get(1).map_err(unreadable)?;
+                let digest: String = row.get(2).map_err(unreadable)?;
+                if Digest::of(&bytes).as_str() != digest {
+                    return Err(Fail::entry(
+                        seq,
+                        "its bytes do not have the digest stored with them",
+                    ));
+                }
+                let entry = decode(seq, &bytes)?;
+                if entry.seq != seq || entry.run.as_ref() != Some(run) {
+                    return Err(Fail::entry(seq, "it stands in another entry's place"));
+                }
                 entries.push(entry);
             }
             Ok(entries)

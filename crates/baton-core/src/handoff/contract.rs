@@ -598,21 +598,3 @@ keys! {
         within: Duration,
     }
 }
-
-impl Contract {
-    /// The people a name stands for: a person, a team's members, or the holders
-    /// of a role. `None` when nobody is meant.
-    pub fn members(&self, who: &str) -> Option<Vec<Handle>> {
-        if let Some((handle, _)) = self.people.get_key_value(who) {
-            return Some(vec![handle.clone()]);
-        }
-        if let Some(team) = self.teams.get(who) {
-            return Some(team.iter().map(|member| member.value.clone()).collect());
-        }
-        let owner = self.roles.get(who)?.owner.as_ref()?;
-        if self.roles.contains_key(owner.as_str()) {
-            return None;
-        }
-        self.members(owner)
-    }
-}

@@ -14,7 +14,6 @@ use super::state::{Mode, Phase, Place, State, fence};
 use crate::event::{Event, FenceRole, Leg, Outcome};
 use crate::handoff::contract::OnHarm;
 use crate::handoff::plan::Step;
-use crate::handoff::runbook::NotBefore;
 use crate::id::{AttemptId, HostName, StepId};
 
 /// The most commands that run at once, so that a wide plan does not exhaust the machine.
@@ -87,7 +86,12 @@ fn choose(state: &State, now: Timestamp) -> Next {
         return back(state, busy);
     }
     if let Some(turn) = turn(state) {
-        return if busy { Next::Wait(None) } else { turn };
+        return match state.unknown() {
+            _ if busy => Next::Wait(None),
+            // Only what is in effect is undone, so that is found out first.
+            Some(place) => begin(state, place, FenceRole::Verify),
+            None => turn,
+        };
     }
     if state.paused.is_some() {
         return Next::Wait(None);
@@ -190,7 +194,7 @@ fn back(state: &State, busy: bool) -> Next {
             })
         }
         (_, Phase::Undid | Phase::UndoUnknown) => begin(state, place, FenceRole::Verify),
-        (_, Phase::UndoAsked) => Next::Wait(None),
+        (_, Phase::Asked | Phase::UndoAsked) => Next::Wait(None),
         (Some(undo), _) if undo.is_text() => Next::Wait(None),
         _ => begin(state, place, FenceRole::Undo),
     }
@@ -365,6 +369,21 @@ fn advance_cell(state: &State, place: Place, now: Timestamp) -> Next {
 }
 
 impl State {
+    /// A place of which nobody knows whether the deed was done, and whose verify can tell.
+    fn unknown(&self) -> Option<Place> {
+        let cells = |i: usize| {
+            self.steps[i]
+                .cells
+                .iter()
+                .enumerate()
+                .map(move |(h, c)| ((i, h), c))
+        };
+        let mut places = self.ready.iter().flat_map(|i| cells(*i));
+        places
+            .find(|(_, cell)| cell.phase == Phase::Unknown)
+            .map(|(place, _)| place)
+    }
+
     /// Whether a ready step may begin now: approved, and inside the window.
     /// (`at:` and `when:` are asked before.)
     pub(super) fn startable(&self, i: usize, now: Timestamp) -> bool {
@@ -394,22 +413,9 @@ impl State {
 /// The earliest moment of a step. A rehearsal does not wait for the clock.
 pub(super) fn not_before(state: &State, step: &Step) -> Option<Timestamp> {
     if state.rehearsal() {
-        return None;
-    }
-    match step.written.at? {
-        NotBefore::Instant(at) => Some(at),
-        NotBefore::Minute(minute) => {
-            let window = state.plan.contract.launch.window?;
-            let offset = jiff::tz::Offset::from_seconds(window.offset_s).ok()?;
-            let opens = offset.to_datetime(window.opens);
-            let at = opens.date().at(
-                i8::try_from(minute / 60).ok()?,
-                i8::try_from(minute % 60).ok()?,
-                0,
-                0,
-            );
-            offset.to_timestamp(at).ok()
-        }
+        None
+    } else {
+        state.plan.not_before(step)
     }
 }
 

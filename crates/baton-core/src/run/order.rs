@@ -100,6 +100,38 @@ pub fn variables(plan: &Plan, host: &HostName) -> BTreeMap<String, String> {
     env
 }
 
+/// A text of the contract with `$NAME` and `${NAME}` filled in from the
+/// variables of the environment and the host, and `$HOST` with the host's name.
+/// A name that stands for nothing is left as it is.
+pub fn filled(text: &str, plan: &Plan, host: &HostName) -> String {
+    let mut values = variables(plan, host);
+    let _host = values.insert("HOST".to_owned(), host.to_string());
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let inner = after.strip_prefix('{');
+        let name_at = inner.unwrap_or(after);
+        let end = name_at
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(name_at.len());
+        let closes = inner.is_none() || name_at[end..].starts_with('}');
+        match values.get(&name_at[..end]).filter(|_| closes) {
+            Some(value) => {
+                out.push_str(value);
+                rest = &name_at[end + usize::from(inner.is_some())..];
+            }
+            None => {
+                out.push('$');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 /// The run's lease: whoever holds it is its driver.
 pub fn lease_name(run: &RunId) -> String {
     format!("run/{run}")

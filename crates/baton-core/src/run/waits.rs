@@ -6,13 +6,15 @@ use super::next::not_before;
 use super::state::{Mode, Phase, State, fence};
 use crate::event::{FenceRole, Leg};
 use crate::handoff::plan::Step;
-use crate::id::{Handle, StepId};
+use crate::id::{Handle, HostName, StepId};
 
 /// Something a person is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The step, when it is about one.
     pub step: Option<StepId>,
+    /// The hosts it is about; empty when it is about the step as a whole.
+    pub hosts: Vec<HostName>,
     /// The people who may answer: owners first, then backups.
     pub people: Vec<Handle>,
     /// What is asked.
@@ -67,6 +69,7 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
     let of_role = |role: &str| state.plan.contract.members(role).unwrap_or_default();
     let plain = |people, ask| Waiting {
         step: None,
+        hosts: Vec::new(),
         people,
         ask,
     };
@@ -83,6 +86,7 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
                 .map(|f| state.plan.steps[f.place.0].id().clone());
             return vec![Waiting {
                 step,
+                hosts: Vec::new(),
                 people: decider(state),
                 ask,
             }];
@@ -133,6 +137,7 @@ fn undo_waits(state: &State) -> Option<Waiting> {
     let &place = state.undo.last()?;
     let step = &state.plan.steps[place.0];
     let ask = match (&state.cell(place).phase, &step.written.undo) {
+        (Phase::Asked, _) => Ask::SettleRun,
         (Phase::UndoAsked, _) => Ask::SettleUndo,
         (Phase::Undone | Phase::Active(_), _) => return None,
         (_, Some(undo)) if undo.is_text() => Ask::UndoByHand {
@@ -142,6 +147,7 @@ fn undo_waits(state: &State) -> Option<Waiting> {
     };
     Some(Waiting {
         step: Some(step.id().clone()),
+        hosts: named([state.host(place)]),
         people: step.people().cloned().collect(),
         ask,
     })
@@ -154,6 +160,7 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
         let people = step.people().cloned().collect();
         Some(Waiting {
             step: Some(step.id().clone()),
+            hosts: Vec::new(),
             people,
             ask,
         })
@@ -162,7 +169,12 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
         return None;
     }
     if cells.iter().any(|cell| cell.phase == Phase::Asked) {
-        return asks(Ask::SettleRun);
+        let asked = step
+            .hosts()
+            .zip(cells)
+            .filter(|(_, cell)| cell.phase == Phase::Asked);
+        let hosts = named(asked.map(|(host, _)| host));
+        return asks(Ask::SettleRun).map(|waiting| Waiting { hosts, ..waiting });
     }
     let fresh = cells
         .iter()
@@ -180,6 +192,7 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
             };
             return Some(Waiting {
                 step: Some(step.id().clone()),
+                hosts: Vec::new(),
                 people,
                 ask,
             });
@@ -193,6 +206,7 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
             .unwrap_or_default();
         return Some(Waiting {
             step: Some(step.id().clone()),
+            hosts: Vec::new(),
             people,
             ask: Ask::ExtendWindow,
         });
@@ -207,4 +221,13 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
     } else {
         None
     }
+}
+
+/// Hosts by name; the contract's own folder needs none.
+fn named<'a>(hosts: impl IntoIterator<Item = &'a HostName>) -> Vec<HostName> {
+    hosts
+        .into_iter()
+        .filter(|host| !host.is_here())
+        .cloned()
+        .collect()
 }

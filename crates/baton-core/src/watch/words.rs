@@ -5,7 +5,7 @@ use super::series::Counts;
 use crate::diag;
 
 /// A share as percent, with as many digits as mean something: `13%`, `1.3%`, `0.065%`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     format!("{}%", digits(share * 100.0))
 }
 
@@ -65,7 +65,7 @@ pub(super) fn and(parts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
 }
 
 /// Two digits that mean something, whole numbers from 10 on, no trailing zeros.
-fn digits(number: f64) -> String {
+pub(crate) fn digits(number: f64) -> String {
     if number == 0.0 {
         return "0".to_owned();
     }

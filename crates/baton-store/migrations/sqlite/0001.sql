@@ -16,6 +16,9 @@ CREATE TABLE entries (
     digest  TEXT NOT NULL
 ) STRICT;
 
+-- A run is folded from its own entries alone.
+CREATE INDEX entries_of_run ON entries (run, seq) WHERE run IS NOT NULL;
+
 -- A row stays after its lease ended, so that `epoch` only ever grows. `until` is an
 -- RFC 3339 instant in UTC; it is null once the lease was given back.
 CREATE TABLE leases (

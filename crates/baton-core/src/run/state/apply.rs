@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Attempt, Call, Failure, Illegal, Mode, Phase, Place, State, fence};
 use crate::diag::list;
 use crate::event::{Ending, Event, FenceRole, Leg, RunKind};
-use crate::id::{AttemptId, Epoch, Handle, StepId};
+use crate::id::{AttemptId, Epoch, Handle, HostName, StepId};
 use crate::ledger::Entry;
 
 fn illegal<T>(why: impl Into<String>) -> Result<T, Illegal> {
@@ -62,9 +62,9 @@ impl State {
             } => self.attempt_ended(entry, attempt, end, outputs),
             Event::AttemptVoided { attempt } => self.voided(attempt),
             Event::StepSkipped { step, because } => self.skipped(entry, step, because),
-            Event::StepDone { step } => self.done(entry, step),
+            Event::StepDone { step, host } => self.done(entry, step, host.as_ref()),
             Event::StepApproved { step } => self.approved(&entry.by, step),
-            Event::RetryCalled { step } => self.retry(step),
+            Event::RetryCalled { step, host } => self.retry(step, host.as_ref()),
             Event::Paused { because } => {
                 if self.paused.is_some() {
                     return illegal("the run is paused already");
@@ -137,6 +137,15 @@ impl State {
             && self.ready.is_empty()
             && self.watch_over()
             && !self.accepted
+    }
+
+    /// The places of a step that a person's word is about.
+    fn places(&self, i: usize, host: Option<&HostName>) -> Vec<Place> {
+        let hosts = self.plan.steps[i].hosts().enumerate();
+        hosts
+            .filter(|(_, h)| host.is_none_or(|meant| meant == *h))
+            .map(|(h, _)| (i, h))
+            .collect()
     }
 
     fn place(&self, step: &StepId, host: &str) -> Result<Place, Illegal> {
@@ -461,7 +470,12 @@ impl State {
     }
 
     /// A person says that the step they were asked for is done, or that its undo is.
-    fn done(&mut self, entry: &Entry, step: &StepId) -> Result<(), Illegal> {
+    fn done(
+        &mut self,
+        entry: &Entry,
+        step: &StepId,
+        host: Option<&HostName>,
+    ) -> Result<(), Illegal> {
         let i = self.step_index(step)?;
         let people: Vec<&Handle> = self.plan.steps[i].people().collect();
         if !people.contains(&&entry.by) {
@@ -472,14 +486,19 @@ impl State {
             ));
         }
         if self.leg == Leg::Back {
-            return self.undo_done_by_person(i, step);
+            return match self.asked_before_undo(i, host) {
+                Some(place) => {
+                    self.cell_mut(place).phase = Phase::Done;
+                    Ok(())
+                }
+                None => self.undo_done_by_person(i, step, host),
+            };
         }
         let by_person = self.plan.steps[i].by_person();
         let waiting = by_person && self.ready.contains(&i) && self.startable(i, entry.at);
         let verified = fence(&self.plan.steps[i], FenceRole::Verify).is_some();
         let mut moved = false;
-        for h in 0..self.steps[i].cells.len() {
-            let place = (i, h);
+        for place in self.places(i, host) {
             match self.cell(place).phase {
                 Phase::Asked => self.complete(entry, place),
                 Phase::Todo | Phase::Cleared if waiting && verified => {
@@ -500,7 +519,21 @@ impl State {
         }
     }
 
-    fn undo_done_by_person(&mut self, i: usize, step: &StepId) -> Result<(), Illegal> {
+    /// The next place to be undone, when only its owner can say whether there
+    /// is anything to undo.
+    fn asked_before_undo(&self, i: usize, host: Option<&HostName>) -> Option<Place> {
+        let place = self.undo.last().copied()?;
+        let meant = self.places(i, host).contains(&place);
+        (meant && self.cell(place).phase == Phase::Asked).then_some(place)
+    }
+
+    fn undo_done_by_person(
+        &mut self,
+        i: usize,
+        step: &StepId,
+        host: Option<&HostName>,
+    ) -> Result<(), Illegal> {
+        let meant = self.places(i, host);
         let by_hand = self.plan.steps[i]
             .written
             .undo
@@ -511,7 +544,7 @@ impl State {
             .iter()
             .rev()
             .copied()
-            .take_while(|place| place.0 == i)
+            .take_while(|place| place.0 == i && meant.contains(place))
             .filter(|place| {
                 let phase = &self.cell(*place).phase;
                 matches!(phase, Phase::UndoFailed | Phase::UndoAsked)
@@ -529,10 +562,18 @@ impl State {
         Ok(())
     }
 
-    fn retry(&mut self, step: &StepId) -> Result<(), Illegal> {
+    fn retry(&mut self, step: &StepId, host: Option<&HostName>) -> Result<(), Illegal> {
         let i = self.step_index(step)?;
+        if self.leg == Leg::Back
+            && let Some(place) = self.asked_before_undo(i, host)
+        {
+            // It did not happen: there is nothing to undo.
+            self.undo_done(place, false);
+            return Ok(());
+        }
         let mut moved = false;
-        for cell in &mut self.steps[i].cells {
+        for place in self.places(i, host) {
+            let cell = self.cell_mut(place);
             cell.phase = match cell.phase {
                 Phase::Failed | Phase::Asked => Phase::Todo,
                 Phase::UndoFailed | Phase::UndoAsked => Phase::Done,
@@ -652,16 +693,12 @@ impl State {
     }
 }
 
+/// Whether the undo of a place in this phase may begin. Where nobody knows
+/// whether the deed was done, that is settled first.
 fn undoable(phase: &Phase) -> bool {
     matches!(
         phase,
-        Phase::Done
-            | Phase::Did
-            | Phase::Failed
-            | Phase::Unknown
-            | Phase::Asked
-            | Phase::Todo
-            | Phase::Cleared
+        Phase::Done | Phase::Did | Phase::Failed | Phase::Todo | Phase::Cleared
     )
 }
 

@@ -8,6 +8,7 @@ use super::{Illegal, State, Watching};
 use crate::handoff::contract::{Measure, Source, WatchTerms};
 use crate::id::{HostName, MeasureId, StepId};
 use crate::ledger::Entry;
+use crate::run::order;
 use crate::time::Duration;
 use crate::watch::{self, Decision, Judge, Sample, Verdict};
 
@@ -27,7 +28,7 @@ pub struct Probe {
     pub host: HostName,
     /// Whether the host has changed; one that has not is the control.
     pub changed: bool,
-    /// The address, with its variables still in it.
+    /// The address, its variables filled in.
     pub url: String,
     /// How often.
     pub every: Duration,
@@ -181,7 +182,7 @@ impl State {
                     measure: measure.id.value.clone(),
                     host: (*host).clone(),
                     changed: whole || changed.contains(*host),
-                    url: url.clone(),
+                    url: order::filled(url, &self.plan, host),
                     every: *every,
                     slower_than: measure.quantile.map(|quantile| quantile.limit),
                 });
