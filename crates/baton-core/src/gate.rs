@@ -53,7 +53,7 @@ pub use waive::waivable;
 
 use crate::diag::{BLOCKERS, Code, Note, Question, Severity};
 use crate::handoff::contract::{At, Contract, Section};
-use crate::handoff::plan::Plan;
+use crate::handoff::plan::{Plan, Step};
 use crate::id::{Digest, Handle, RoleName};
 use crate::parity::Fingerprint;
 
@@ -165,6 +165,7 @@ pub fn assess(
         facts,
         readings,
         lint,
+        preflights: runbook::preflights(plan),
         now,
     };
     let mut notes = from_lint(&case);
@@ -279,6 +280,8 @@ struct Case<'a> {
     facts: &'a Facts,
     readings: &'a Readings,
     lint: &'a [Note],
+    /// The steps whose preflight proves access here, with what each is bound to.
+    preflights: Vec<(&'a Step, Digest)>,
     now: Timestamp,
 }
 
@@ -369,6 +372,13 @@ impl Case<'_> {
     }
 }
 
+/// The digest of what a piece of evidence is bound to: of the compact JSON of
+/// its view, keys in the order in which the view declares them. Faster than the
+/// canonical form, and as definite, because a view holds no unordered map.
+fn bound(view: &impl Serialize) -> Digest {
+    Digest::of(&serde_json::to_vec(view).expect("views are plain JSON"))
+}
+
 /// The first of the people a written owner stands for.
 fn first(contract: &Contract, who: Option<&At<String>>) -> Option<Handle> {
     members(contract, who?).into_iter().next()
@@ -376,20 +386,5 @@ fn first(contract: &Contract, who: Option<&At<String>>) -> Option<Handle> {
 
 /// The people a person, team or role stands for; nobody for an unknown name.
 fn members(contract: &Contract, who: &str) -> Vec<Handle> {
-    if let Some((handle, _)) = contract.people.get_key_value(who) {
-        return vec![handle.clone()];
-    }
-    if let Some(team) = contract.teams.get(who) {
-        return team.iter().map(|member| member.value.clone()).collect();
-    }
-    let mut people = Vec::new();
-    if let Some(role) = contract.roles.get(who) {
-        // A role may name a team, but not another role: no circle can form.
-        let written = role.owner.iter().chain(&role.backup);
-        for who in written.filter(|who| !contract.roles.contains_key(who.as_str())) {
-            let more = members(contract, who).into_iter();
-            people.extend(more.filter(|by| !people.contains(by)).collect::<Vec<_>>());
-        }
-    }
-    people
+    contract.members(who).unwrap_or_default()
 }

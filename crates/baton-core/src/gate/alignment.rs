@@ -8,8 +8,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Case;
 use super::facts::{Answer, Word};
+use super::{Case, bound};
 use crate::diag::{Note, list};
 use crate::handoff::contract::{AnswerKind, Expectation};
 use crate::id::{Digest, Handle, Seq, TeamName};
@@ -31,7 +31,7 @@ pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
 
 /// What a blind answer is bound to: the whole expectation.
 pub fn expectation_definition(expectation: &Expectation) -> Digest {
-    Digest::of_value(expectation)
+    bound(expectation)
 }
 
 /// Whether two answers to an expectation mean the same: numbers and durations

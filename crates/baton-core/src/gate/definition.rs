@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::facts::{Evidence, Signature};
-use super::{Case, Facts};
+use super::{Case, Facts, bound};
 use crate::diag::{Note, list};
 use crate::event::Ending;
 use crate::handoff::contract::{Criterion, Measure, Quantile, Source};
@@ -73,7 +73,7 @@ pub fn criterion_definition(criterion: &Criterion) -> Digest {
         says: Option<&'a str>,
     }
     let sign = criterion.sign.as_ref().map(|by| by.as_str());
-    Digest::of_value(&Defined {
+    bound(&Defined {
         run: criterion.run.as_deref(),
         refuses: criterion.refuses.as_deref(),
         sign,
@@ -93,7 +93,7 @@ pub fn measure_definition(plan: &Plan, measure: &Measure) -> Digest {
         quantile: Option<Quantile>,
         environment: Option<&'a Digest>,
     }
-    Digest::of_value(&Defined {
+    bound(&Defined {
         source: &measure.source,
         quantile: measure.quantile,
         environment: plan.digests.environments.get(&plan.environment),

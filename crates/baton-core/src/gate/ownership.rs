@@ -13,10 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use duty::{item_digest, items_of};
 
+use jiff::Timestamp;
+
 use super::Case;
-use super::runbook::{last, place, preflight_definition, proofs, proven};
+use super::runbook::{last, place, proofs};
 use crate::diag::{Note, list};
-use crate::handoff::plan::Step;
+use crate::forecast::{Clash, Schedule, Task, double_booked, schedule};
+use crate::handoff::contract::Window;
+use crate::handoff::plan::{Plan, Step};
 use crate::id::{Digest, Handle};
 use duty::{Duty, duties};
 
@@ -26,7 +30,56 @@ pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
     check_owned(case, &duties, notes);
     check_accepted(case, &duties, notes);
     check_access(case, notes);
-    awake::check(case, notes);
+    if let Some(start) = starts(case) {
+        let schedule = schedule(&tasks(case.plan), start);
+        awake::check(case, &duties, &schedule, start, notes);
+        check_bookings(case, &schedule, notes);
+    }
+}
+
+/// When the run begins: at the launch now, else when the window opens. Without
+/// either nobody knows yet.
+fn starts(case: &Case<'_>) -> Option<Timestamp> {
+    let window = case.plan.contract.launch.window;
+    let open = |window: &Window| window.opens <= case.now && case.now < window.closes;
+    match window {
+        Some(window) if case.readings.at_launch && open(&window) => Some(case.now),
+        Some(window) => Some(window.opens),
+        None => case.readings.at_launch.then_some(case.now),
+    }
+}
+
+fn tasks(plan: &Plan) -> Vec<Task> {
+    let steps = plan.steps.iter().filter(|step| !step.elsewhere);
+    steps
+        .map(|step| Task {
+            id: step.id().clone(),
+            after: step.after_ids.clone(),
+            lasts: step.written.expect,
+            not_before: plan.not_before(step),
+        })
+        .collect()
+}
+
+/// A single owner of two steps at once: the backup is there for the day the
+/// owner cannot, not for a day planned so.
+fn check_bookings(case: &Case<'_>, schedule: &Schedule, notes: &mut Vec<Note>) {
+    let steps = case.plan.steps.iter();
+    let owners = steps.map(|step| (step.id(), step.owners.as_slice()));
+    for Clash { who, first, second } in double_booked(schedule, owners) {
+        let says = format!(
+            "{} owns {first} and {second}, which are planned for the same time.",
+            case.person(&who)
+        );
+        notes.push(
+            Note::error("ownership.double-booked", says)
+                .naming(&who)
+                .naming(first)
+                .naming(second)
+                .owned_by(Some(&who))
+                .next("baton plan"),
+        );
+    }
 }
 
 /// Steps without owner or backup are seen when the runbook is read; what was
@@ -127,14 +180,11 @@ fn unaccepted<'d>(
 /// `runbook.preflight-failed` instead.
 fn check_access(case: &Case<'_>, notes: &mut Vec<Note>) {
     let mut lacks: BTreeMap<&Handle, Vec<(&Step, Vec<&str>)>> = BTreeMap::new();
-    for step in proven(case.plan) {
-        let Some(definition) = preflight_definition(case.plan, step) else {
-            continue;
-        };
+    for (step, definition) in &case.preflights {
         let people: BTreeSet<&Handle> = step.people().collect();
         let mut open: BTreeMap<&Handle, Vec<&str>> = BTreeMap::new();
         for host in step.hosts() {
-            let all = || proofs(case, step, host, &definition);
+            let all = || proofs(case, step, host, definition);
             let told = last(all()).filter(|(_, proof)| !proof.end.succeeded());
             let proven: BTreeSet<&Handle> = all()
                 .filter(|(_, proof)| proof.end.succeeded())

@@ -6,8 +6,8 @@
 
 use serde::Serialize;
 
-use super::Case;
 use super::facts::Proof;
+use super::{Case, bound};
 use crate::diag::Note;
 use crate::handoff::plan::{Plan, Step};
 use crate::handoff::runbook::Fence;
@@ -19,8 +19,8 @@ pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
         notes.push(case.undefined("runbook.undefined", "runbook", "what is done, step by step"));
     }
     check_secrets(case, notes);
-    for step in proven(case.plan) {
-        check_preflight(case, step, notes);
+    for (step, definition) in &case.preflights {
+        check_preflight(case, step, definition, notes);
     }
 }
 
@@ -34,17 +34,19 @@ pub fn preflight_definition(plan: &Plan, step: &Step) -> Option<Digest> {
         environment: Option<&'a Digest>,
     }
     let fence: &Fence = step.written.preflight.as_ref()?;
-    Some(Digest::of_value(&Defined {
+    Some(bound(&Defined {
         lang: &fence.lang,
         body: &fence.body,
         environment: plan.digests.environments.get(&plan.environment),
     }))
 }
 
-/// The steps whose preflight proves access here.
-pub(super) fn proven(plan: &Plan) -> impl Iterator<Item = &Step> {
-    let steps = plan.steps.iter();
-    steps.filter(|step| !step.elsewhere && step.written.preflight.is_some())
+/// The steps whose preflight proves access here, with what each is bound to.
+pub(super) fn preflights(plan: &Plan) -> Vec<(&Step, Digest)> {
+    let steps = plan.steps.iter().filter(|step| !step.elsewhere);
+    steps
+        .filter_map(|step| Some((step, preflight_definition(plan, step)?)))
+        .collect()
 }
 
 /// The preflights of a step on a host that were of its present definition.
@@ -110,12 +112,9 @@ fn secret_owner(case: &Case<'_>, name: &str) -> Option<Handle> {
         .or_else(|| case.giver())
 }
 
-fn check_preflight(case: &Case<'_>, step: &Step, notes: &mut Vec<Note>) {
-    let Some(definition) = preflight_definition(case.plan, step) else {
-        return;
-    };
+fn check_preflight(case: &Case<'_>, step: &Step, definition: &Digest, notes: &mut Vec<Note>) {
     for host in step.hosts() {
-        let Some((by, proof)) = last(proofs(case, step, host, &definition)) else {
+        let Some((by, proof)) = last(proofs(case, step, host, definition)) else {
             continue;
         };
         if proof.end.succeeded() {

@@ -5,6 +5,8 @@ mod sample;
 
 mod world;
 
+mod awake;
+
 mod binding;
 
 mod broken;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::gate::{LAUNCH_LEAD, ROLLBACK_DECIDER, members};
+use crate::gate::{LAUNCH_LEAD, ROLLBACK_DECIDER, bound, members};
 use crate::handoff::contract::{At, Contract, Criterion, Measure, Role};
 use crate::handoff::plan::{Plan, Step};
 use crate::handoff::runbook;
@@ -88,23 +88,23 @@ impl<'a> Item<'a> {
     pub(super) fn digest(self) -> Digest {
         match self {
             Self::Step(step) => step_digest(&step.written),
-            Self::Criterion(criterion) => Digest::of_value(criterion),
-            Self::Measure(measure) => Digest::of_value(measure),
-            Self::Role(name, role) => Digest::of_value(&(name, role)),
+            Self::Criterion(criterion) => bound(criterion),
+            Self::Measure(measure) => bound(measure),
+            Self::Role(name, role) => bound(&(name, role)),
         }
     }
 }
 
-/// The digest of the canonical JSON of a step's attributes and fences, in the
-/// order below: everything but its phase and its lines.
+/// The digest of a step's attributes and fences, in the
+/// order below: everything but its title, its phase and its lines.
 fn step_digest(step: &runbook::Step) -> Digest {
     #[derive(Serialize)]
     struct Fence<'a>(&'a str, &'a str);
     fn fence(fence: Option<&runbook::Fence>) -> Option<Fence<'_>> {
         fence.map(|fence| Fence(&fence.lang, &fence.body))
     }
-    Digest::of_value(&(
-        (&step.id, &step.title, &step.owner, &step.backup),
+    bound(&(
+        (&step.id, &step.owner, &step.backup),
         (&step.after, &step.on, step.expect, step.timeout),
         (step.retry, step.at, &step.when, &step.secrets),
         (step.changes, &step.no_way_back, step.safe_to_repeat),
