@@ -22,6 +22,8 @@ pub mod event;
 
 pub mod ledger;
 
+pub mod gate;
+
 pub mod run;
 
 pub mod review;
