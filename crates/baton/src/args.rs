@@ -6,7 +6,12 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Takes a release from developed to in production and accepted.
 #[derive(Debug, Parser)]
-#[command(name = "baton", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "baton",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -18,7 +23,12 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Global {
     /// The contract
-    #[arg(long, global = true, default_value = "handoff.yaml", value_name = "PATH")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "handoff.yaml",
+        value_name = "PATH"
+    )]
     pub(crate) file: PathBuf,
     /// Who is speaking (default: the person whose email is git's)
     #[arg(long = "as", global = true, value_name = "HANDLE")]

@@ -33,7 +33,9 @@ pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Ex
         Command::Lint { schema } => lint::run(settings, out, schema),
         Command::Explain { code } => explain::run(&code, out),
         Command::Demo { keep } => demo::run(keep.as_deref(), out),
-        Command::Record { action: RecordAction::Verify { path } } => record::verify(&path, out),
+        Command::Record {
+            action: RecordAction::Verify { path },
+        } => record::verify(&path, out),
         command => {
             let mut desk = Desk::open(settings)?;
             agree::open_answers(&mut desk)?;
@@ -56,9 +58,10 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
         Command::Sign { criterion } => agree::sign(desk, out, &criterion),
         Command::Fingerprint { environment } => parity::fingerprint(desk, out, &environment),
         Command::Parity { environments } => parity::compare(desk, out, &environments),
-        Command::Rehearse { environment, fail_at } => {
-            launch::rehearse(desk, out, environment.as_deref(), fail_at.as_deref())
-        }
+        Command::Rehearse {
+            environment,
+            fail_at,
+        } => launch::rehearse(desk, out, environment.as_deref(), fail_at.as_deref()),
         Command::Launch { no_wait } => launch::launch(desk, out, no_wait),
         Command::Next => word::next(desk, out),
         Command::Done { step, on } => word::done(desk, out, &step, on.as_deref()),
@@ -69,20 +72,25 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
         Command::Resume { because } => word::resume(desk, out, because),
         Command::Rollback { because } => word::rollback(desk, out, because),
         Command::Stop { because } => word::stop(desk, out, because),
-        Command::Waive { blocker, matches, because, until } => {
-            waive::run(desk, out, &blocker, matches, because, &until)
-        }
+        Command::Waive {
+            blocker,
+            matches,
+            because,
+            until,
+        } => waive::run(desk, out, &blocker, matches, because, &until),
         Command::Join => join::run(desk, out),
         Command::Say { text } => word::say(desk, out, text),
-        Command::Vote { word, confidence, because } => {
-            word::vote(desk, out, word, confidence, because)
-        }
+        Command::Vote {
+            word,
+            confidence,
+            because,
+        } => word::vote(desk, out, word, confidence, because),
         Command::Status { watch } => status::run(desk, out, watch),
         Command::Review { held } => review::run(desk, out, held),
         Command::Lesson { action } => review::lesson(desk, out, action),
-        Command::Record { action: RecordAction::Export { path } } => {
-            record::export(desk, out, &path)
-        }
+        Command::Record {
+            action: RecordAction::Export { path },
+        } => record::export(desk, out, &path),
         Command::Attempt { .. }
         | Command::Init
         | Command::Lint { .. }

@@ -14,7 +14,7 @@ use baton_core::gate::{Facts, Readings};
 use baton_core::handoff::contract::{self, Contract, Freeze};
 use baton_core::handoff::plan::{self, Plan};
 use baton_core::handoff::runbook::{self, Runbook};
-use baton_core::id::{Digest, EnvName, HandoffId, Handle, RunId, Seq, canonical};
+use baton_core::id::{Digest, EnvName, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::parity::Fingerprint;
 use baton_core::run::State;
@@ -70,10 +70,18 @@ impl Files {
                     sources.runbook = (name, text(&bytes));
                 }
                 Err(failure) => {
-                    let says = format!("the runbook {name} cannot be read: {}", failure.causes.join(": "));
+                    let says = format!(
+                        "the runbook {name} cannot be read: {}",
+                        failure.causes.join(": ")
+                    );
                     let note = Note::error("contract.reference", says)
                         .next("`baton init` writes one, or name the file under `runbook:`");
-                    notes.push(contract.runbook.span.map_or_else(|| note.clone(), |at| note.clone().at(at)));
+                    notes.push(
+                        contract
+                            .runbook
+                            .span
+                            .map_or_else(|| note.clone(), |at| note.clone().at(at)),
+                    );
                 }
             }
         }
@@ -82,7 +90,12 @@ impl Files {
         }
         notes.sort_by_key(|note| note.span.map(|span| (span.file, span.line, span.column)));
         notes.dedup();
-        Ok(Self { contract, runbook, notes, sources })
+        Ok(Self {
+            contract,
+            runbook,
+            notes,
+            sources,
+        })
     }
 
     /// Whether anything makes the files unusable: an error that is not one of
@@ -109,7 +122,10 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| failed(&error))?;
-    let _read = file.take(FILE_MOST).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    let _read = file
+        .take(FILE_MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(&error))?;
     Ok(bytes)
 }
 
@@ -141,7 +157,10 @@ impl Desk {
             let count = files.notes.len();
             let mut failure = Failure::new(
                 Kind::Files,
-                format!("the files are not valid: {count} {}", if count == 1 { "error" } else { "errors" }),
+                format!(
+                    "the files are not valid: {count} {}",
+                    if count == 1 { "error" } else { "errors" }
+                ),
             )
             .hint("`baton lint` shows each with its place");
             failure.notes = files.notes;
@@ -175,14 +194,26 @@ impl Desk {
             return Ok(self.plan.clone());
         }
         if !self.contract.environments.contains_key(environment) {
-            let names: Vec<&str> = self.contract.environments.keys().map(|name| name.as_str()).collect();
+            let names: Vec<&str> = self
+                .contract
+                .environments
+                .keys()
+                .map(|name| name.as_str())
+                .collect();
             let failure = Failure::wrong(format!("the contract has no environment {environment}"));
             return Err(failure.hint(format!("it has {}", baton_core::diag::list(&names, 8))));
         }
         let (plan, notes) = plan::resolve(&self.contract, &self.runbook, environment);
         plan.ok_or_else(|| {
-            let why = notes.iter().map(|note| note.says.clone()).collect::<Vec<_>>().join("; ");
-            Failure::new(Kind::Files, format!("the runbook cannot run in {environment}: {why}"))
+            let why = notes
+                .iter()
+                .map(|note| note.says.clone())
+                .collect::<Vec<_>>()
+                .join("; ");
+            Failure::new(
+                Kind::Files,
+                format!("the runbook cannot run in {environment}: {why}"),
+            )
         })
     }
 
@@ -213,8 +244,9 @@ impl Desk {
         if self.head.0 - from.0 >= SNAPSHOT_EVERY {
             let (head, digest) = self.log.head()?;
             if head == self.head {
-                let bytes = serde_json::to_vec(&self.facts)
-                    .map_err(|error| Failure::new(Kind::Bug, "cannot keep a snapshot").because(&error))?;
+                let bytes = serde_json::to_vec(&self.facts).map_err(|error| {
+                    Failure::new(Kind::Bug, "cannot keep a snapshot").because(&error)
+                })?;
                 self.log.remember(&key, &digest, &bytes)?;
             }
         }
@@ -245,7 +277,12 @@ impl Desk {
     }
 
     /// Appends a person's word to a run, if it is legal where the run stands.
-    pub(crate) fn say_in_run(&mut self, run: &RunId, by: &Handle, event: Event) -> Result<State, Failure> {
+    pub(crate) fn say_in_run(
+        &mut self,
+        run: &RunId,
+        by: &Handle,
+        event: Event,
+    ) -> Result<State, Failure> {
         loop {
             let (head, _) = self.log.head()?;
             let mut state = fold(&mut self.log, run)?;
@@ -293,8 +330,10 @@ impl Desk {
     pub(crate) fn signer(&self) -> Result<Handle, Failure> {
         match &self.settings.speaker {
             Some(speaker) => self.known(speaker),
-            None => Err(Failure::wrong("a signed word needs a name: it is not guessed")
-                .hint("say who gives it with `--as HANDLE`")),
+            None => Err(
+                Failure::wrong("a signed word needs a name: it is not guessed")
+                    .hint("say who gives it with `--as HANDLE`"),
+            ),
         }
     }
 
@@ -313,8 +352,13 @@ impl Desk {
 
     /// The release's identity, as its artifacts stand now.
     pub(crate) fn release(&self) -> Result<Digest, String> {
-        let artifacts: Vec<&str> =
-            self.contract.release.artifacts.iter().map(|path| path.value.as_str()).collect();
+        let artifacts: Vec<&str> = self
+            .contract
+            .release
+            .artifacts
+            .iter()
+            .map(|path| path.value.as_str())
+            .collect();
         release::digest(&self.settings.folder, &artifacts)
     }
 
@@ -328,12 +372,18 @@ impl Desk {
                 let _new = fingerprints.insert(digest, read);
             }
         }
-        let calendars = self.contract.launch.freezes.iter().filter_map(|freeze| match freeze {
-            Freeze::Calendar(name) => {
-                Some((name.clone(), calendar::read(&self.settings.folder.join(name))))
-            }
-            Freeze::Span { .. } => None,
-        });
+        let calendars = self
+            .contract
+            .launch
+            .freezes
+            .iter()
+            .filter_map(|freeze| match freeze {
+                Freeze::Calendar(name) => Some((
+                    name.clone(),
+                    calendar::read(&self.settings.folder.join(name)),
+                )),
+                Freeze::Span { .. } => None,
+            });
         let calendars = calendars.collect();
         Ok(Readings {
             release: self.release(),
@@ -348,8 +398,13 @@ impl Desk {
     pub(crate) fn present(&mut self) -> Result<BTreeSet<Handle>, Failure> {
         let prefix = self.seat("");
         let leases = self.log.leases(&prefix, Timestamp::now())?;
-        let names = leases.iter().filter_map(|lease| lease.name.strip_prefix(&prefix));
-        Ok(names.filter_map(|rest| rest.split('/').next()).map(Handle::from).collect())
+        let names = leases
+            .iter()
+            .filter_map(|lease| lease.name.strip_prefix(&prefix));
+        Ok(names
+            .filter_map(|rest| rest.split('/').next())
+            .map(Handle::from)
+            .collect())
     }
 
     /// The name of the lease that keeps a person's seat in the room.
@@ -363,7 +418,11 @@ impl Desk {
 
     /// The world in which commands outside a run are carried out.
     pub(crate) fn quiet_world(&self) -> Result<RealWorld, Failure> {
-        Ok(RealWorld::quiet(self.settings.folder.clone(), self.attempts(), program()?))
+        Ok(RealWorld::quiet(
+            self.settings.folder.clone(),
+            self.attempts(),
+            program()?,
+        ))
     }
 
     /// Where attempts have their folders.
@@ -399,20 +458,27 @@ impl Desk {
 
 /// This very program, which is also the wrapper of attempts.
 pub(crate) fn program() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|error| Failure::part("cannot find Baton itself").because(&error))
+    std::env::current_exe()
+        .map_err(|error| Failure::part("cannot find Baton itself").because(&error))
 }
 
 /// Who and where this process is, for the holder of a lease.
 pub(crate) fn holder(who: &Handle) -> String {
     let host = rustix::system::uname();
-    format!("{who} on {} {}", host.nodename().to_string_lossy(), identity(std::process::id()))
+    format!(
+        "{who} on {} {}",
+        host.nodename().to_string_lossy(),
+        identity(std::process::id())
+    )
 }
 
 /// Whether a lease's holder is known to be gone: a process of this machine that ended.
 pub(crate) fn is_gone(holder: &str) -> bool {
     let host = rustix::system::uname();
     let here = format!(" on {} ", host.nodename().to_string_lossy());
-    holder.split_once(&here).is_some_and(|(_, identity)| !lives(identity))
+    holder
+        .split_once(&here)
+        .is_some_and(|(_, identity)| !lives(identity))
 }
 
 /// A fresh random number, for ids and salts.

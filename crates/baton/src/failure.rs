@@ -113,7 +113,9 @@ impl From<StoreError> for Failure {
             StoreError::Held { .. } => Some(
                 "act in the run from here: `baton next`, `done`, `approve`, `pause`, `rollback`",
             ),
-            StoreError::Conflict { .. } => Some("somebody else acted meanwhile: look, and try again"),
+            StoreError::Conflict { .. } => {
+                Some("somebody else acted meanwhile: look, and try again")
+            }
             _ => None,
         };
         let mut failure = Self::new(kind, error.to_string());
@@ -136,7 +138,9 @@ impl From<DriveError> for Failure {
                 .caused(why),
             DriveError::NoRun(run) => Self::wrong(format!("there is no run {run}")),
             error @ DriveError::Plan { .. } => Self::part(error.to_string()),
-            error @ DriveError::Illegal { .. } => Self::new(Kind::Bug, "the run's ledger contradicts itself").because(&error),
+            error @ DriveError::Illegal { .. } => {
+                Self::new(Kind::Bug, "the run's ledger contradicts itself").because(&error)
+            }
         }
     }
 }

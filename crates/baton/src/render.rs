@@ -73,27 +73,71 @@ pub(crate) mod marks {
     use super::{Mark, Tone};
 
     /// Answered.
-    pub(crate) const ANSWERED: Mark = Mark { sign: "✓", word: "answered", tone: Tone::Good };
+    pub(crate) const ANSWERED: Mark = Mark {
+        sign: "✓",
+        word: "answered",
+        tone: Tone::Good,
+    };
     /// Open.
-    pub(crate) const OPEN: Mark = Mark { sign: "✗", word: "open", tone: Tone::Bad };
+    pub(crate) const OPEN: Mark = Mark {
+        sign: "✗",
+        word: "open",
+        tone: Tone::Bad,
+    };
     /// Declined.
-    pub(crate) const DECLINED: Mark = Mark { sign: "–", word: "declined", tone: Tone::Quiet };
+    pub(crate) const DECLINED: Mark = Mark {
+        sign: "–",
+        word: "declined",
+        tone: Tone::Quiet,
+    };
     /// Later.
-    pub(crate) const LATER: Mark = Mark { sign: "·", word: "later", tone: Tone::Quiet };
+    pub(crate) const LATER: Mark = Mark {
+        sign: "·",
+        word: "later",
+        tone: Tone::Quiet,
+    };
     /// Done.
-    pub(crate) const DONE: Mark = Mark { sign: "✓", word: "done", tone: Tone::Good };
+    pub(crate) const DONE: Mark = Mark {
+        sign: "✓",
+        word: "done",
+        tone: Tone::Good,
+    };
     /// Under way.
-    pub(crate) const RUNNING: Mark = Mark { sign: "▸", word: "running", tone: Tone::Accent };
+    pub(crate) const RUNNING: Mark = Mark {
+        sign: "▸",
+        word: "running",
+        tone: Tone::Accent,
+    };
     /// Waiting for a person.
-    pub(crate) const WAITING: Mark = Mark { sign: "?", word: "waits", tone: Tone::Warn };
+    pub(crate) const WAITING: Mark = Mark {
+        sign: "?",
+        word: "waits",
+        tone: Tone::Warn,
+    };
     /// Failed.
-    pub(crate) const FAILED: Mark = Mark { sign: "✗", word: "failed", tone: Tone::Bad };
+    pub(crate) const FAILED: Mark = Mark {
+        sign: "✗",
+        word: "failed",
+        tone: Tone::Bad,
+    };
     /// Undone.
-    pub(crate) const UNDONE: Mark = Mark { sign: "↶", word: "undone", tone: Tone::Warn };
+    pub(crate) const UNDONE: Mark = Mark {
+        sign: "↶",
+        word: "undone",
+        tone: Tone::Warn,
+    };
     /// Left out.
-    pub(crate) const SKIPPED: Mark = Mark { sign: "–", word: "left out", tone: Tone::Quiet };
+    pub(crate) const SKIPPED: Mark = Mark {
+        sign: "–",
+        word: "left out",
+        tone: Tone::Quiet,
+    };
     /// To do.
-    pub(crate) const TODO: Mark = Mark { sign: "·", word: "to do", tone: Tone::Quiet };
+    pub(crate) const TODO: Mark = Mark {
+        sign: "·",
+        word: "to do",
+        tone: Tone::Quiet,
+    };
 }
 
 /// Where answers and trouble go.
@@ -116,8 +160,13 @@ impl Out {
             .then(|| rustix::termios::tcgetwinsize(io::stdout()).ok())
             .flatten()
             .map(|size| usize::from(size.ws_col));
-        let said = std::env::var(env_vars::COLUMNS).ok().and_then(|text| text.parse().ok());
-        let width = asked.or(said).filter(|width| *width > 0).unwrap_or(WIDTH_MOST);
+        let said = std::env::var(env_vars::COLUMNS)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let width = asked
+            .or(said)
+            .filter(|width| *width > 0)
+            .unwrap_or(WIDTH_MOST);
         Self {
             colour: wanted && io::stdout().is_terminal(),
             colour_err: wanted && io::stderr().is_terminal(),
@@ -140,7 +189,11 @@ impl Out {
     /// Text of the answer, wrapped and indented.
     pub(crate) fn text(&self, text: &str, indent: usize, tone: Tone) {
         for line in wrap(&clean(text), self.width.saturating_sub(indent)) {
-            self.line(format!("{}{}", " ".repeat(indent), paint(self.colour, &line, tone)));
+            self.line(format!(
+                "{}{}",
+                " ".repeat(indent),
+                paint(self.colour, &line, tone)
+            ));
         }
     }
 
@@ -158,7 +211,11 @@ impl Out {
     /// The last line: what to do next.
     pub(crate) fn next(&self, what: &str) {
         self.gap();
-        self.line(format!("{} {}", self.paint("next:", Tone::Quiet), self.paint(what, Tone::Accent)));
+        self.line(format!(
+            "{} {}",
+            self.paint("next:", Tone::Quiet),
+            self.paint(what, Tone::Accent)
+        ));
     }
 
     /// A mark and its word, padded to one width.
@@ -186,8 +243,12 @@ impl Out {
         for (i, cell) in row.iter().enumerate() {
             if i + 1 < row.len() {
                 let pad = widths[i] - cell.text.width();
-                let _written =
-                    write!(line, "{}{}  ", paint(self.colour, &cell.text, cell.tone), " ".repeat(pad));
+                let _written = write!(
+                    line,
+                    "{}{}  ",
+                    paint(self.colour, &cell.text, cell.tone),
+                    " ".repeat(pad)
+                );
                 at += widths[i] + 2;
                 continue;
             }
@@ -205,7 +266,10 @@ impl Out {
     /// A line of the feed: when, and what.
     pub(crate) fn feed(&self, at: &str, says: &str, tone: Tone) {
         let says = clean(says);
-        for (n, line) in wrap(&says, self.width.saturating_sub(10)).into_iter().enumerate() {
+        for (n, line) in wrap(&says, self.width.saturating_sub(10))
+            .into_iter()
+            .enumerate()
+        {
             let at = if n == 0 { at } else { "" };
             let at = paint(self.colour, &format!("{at:<8}"), Tone::Quiet);
             self.line(format!("{at}  {}", paint(self.colour, &line, tone)));
@@ -219,7 +283,11 @@ impl Out {
 
     /// Progress, on standard error.
     pub(crate) fn progress(&self, text: &str) {
-        let _gone = writeln!(io::stderr(), "{}", paint(self.colour_err, &clean(text), Tone::Quiet));
+        let _gone = writeln!(
+            io::stderr(),
+            "{}",
+            paint(self.colour_err, &clean(text), Tone::Quiet)
+        );
     }
 
     /// Notes about files, each with its place, a caret and a hint.
@@ -263,7 +331,10 @@ pub(crate) fn cell(text: impl AsRef<str>) -> Cell {
 
 /// A cell in a tone.
 pub(crate) fn toned(text: impl AsRef<str>, tone: Tone) -> Cell {
-    Cell { text: clean(text.as_ref()).into_owned(), tone }
+    Cell {
+        text: clean(text.as_ref()).into_owned(),
+        tone,
+    }
 }
 
 /// A cell with a mark and its word.
@@ -288,7 +359,19 @@ pub(crate) fn clean(text: &str) -> Cow<'_, str> {
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
     };
     if text.contains(bad) {
-        Cow::Owned(text.chars().map(|c| if c == '\t' { ' ' } else if bad(c) { '�' } else { c }).collect())
+        Cow::Owned(
+            text.chars()
+                .map(|c| {
+                    if c == '\t' {
+                        ' '
+                    } else if bad(c) {
+                        '�'
+                    } else {
+                        c
+                    }
+                })
+                .collect(),
+        )
     } else {
         Cow::Borrowed(text)
     }
@@ -358,7 +441,11 @@ fn snippet(note: &Note, sources: &Sources, colour: bool) -> String {
     if let Some(hint) = &hint {
         group = group.element(Level::HELP.message(hint.as_ref()));
     }
-    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     renderer.render(&[group]).to_string()
 }
 

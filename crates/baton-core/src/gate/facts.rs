@@ -206,6 +206,17 @@ impl Facts {
         })
     }
 
+    /// The run of this handoff that is not over; there is one at most.
+    pub fn open_run(&self) -> Option<&RunId> {
+        let mut runs = self.runs.iter().rev();
+        runs.find(|(_, run)| run.ended.is_none()).map(|(id, _)| id)
+    }
+
+    /// The latest run of this handoff, open or over.
+    pub fn latest_run(&self) -> Option<&RunId> {
+        self.runs.keys().next_back()
+    }
+
     /// Takes the next entry of the ledger into account. Entries of other
     /// handoffs only teach lessons.
     pub fn apply(&mut self, entry: &Entry) {

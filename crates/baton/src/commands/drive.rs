@@ -42,12 +42,21 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
         show(out, &mut feed, entry);
         let now = waits(state, Timestamp::now());
         if now != asked {
-            now.iter().filter(|waiting| !asked.contains(waiting)).for_each(|waiting| ask(out, waiting));
+            now.iter()
+                .filter(|waiting| !asked.contains(waiting))
+                .for_each(|waiting| ask(out, waiting));
             asked = now;
         }
     };
-    let driver =
-        Driver::take(&mut desk.log, &mut world, &mut observer, run, me, &holder(me), steal)?;
+    let driver = Driver::take(
+        &mut desk.log,
+        &mut world,
+        &mut observer,
+        run,
+        me,
+        &holder(me),
+        steal,
+    )?;
     let (halted, state) = driver.drive()?;
     desk.catch_up()?;
     Ok(report(out, &halted, &state))
@@ -88,7 +97,11 @@ pub(crate) fn show(out: &Out, feed: &mut Feed, entry: &Entry) {
             Weight::Plain => Tone::Plain,
             Weight::Marked => Tone::Strong,
         };
-        let at = line.at.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S").to_string();
+        let at = line
+            .at
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%H:%M:%S")
+            .to_string();
         out.feed(&at, &line.says, tone);
     }
 }
@@ -114,16 +127,27 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
         _ => "",
     };
     match &waiting.ask {
-        Ask::Do { tasks } if tasks.is_empty() => {
-            (format!("{who} does {step}"), Some(format!("baton done {step}")))
-        }
+        Ask::Do { tasks } if tasks.is_empty() => (
+            format!("{who} does {step}"),
+            Some(format!("baton done {step}")),
+        ),
         Ask::Do { tasks } => {
             let list: String = tasks.iter().map(|task| format!("\n  [ ] {task}")).collect();
-            (format!("{who} does {step}:{list}"), Some(format!("baton done {step}")))
+            (
+                format!("{who} does {step}:{list}"),
+                Some(format!("baton done {step}")),
+            )
         }
         Ask::Approve { missing } => {
-            let more = if *missing > 1 { format!(" ({missing} still missing)") } else { String::new() };
-            (format!("{who} approves {step}{more}"), Some(format!("baton approve {step}")))
+            let more = if *missing > 1 {
+                format!(" ({missing} still missing)")
+            } else {
+                String::new()
+            };
+            (
+                format!("{who} approves {step}{more}"),
+                Some(format!("baton approve {step}")),
+            )
         }
         Ask::UndoByHand { instruction } => (
             format!("{who} undoes {step}{hosts} by hand: {}", instruction.trim()),
@@ -131,11 +155,15 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
         ),
         Ask::SettleRun => (
             format!("nobody knows whether {step} took effect{hosts}; {who} looks and says"),
-            Some(format!("baton done {step}{on}  (it did)   or   baton retry {step}{on}  (it did not)")),
+            Some(format!(
+                "baton done {step}{on}  (it did)   or   baton retry {step}{on}  (it did not)"
+            )),
         ),
         Ask::SettleUndo => (
             format!("nobody knows whether {step} was undone{hosts}; {who} looks and says"),
-            Some(format!("baton done {step}{on}  (it was)   or   baton retry {step}{on}  (it was not)")),
+            Some(format!(
+                "baton done {step}{on}  (it was)   or   baton retry {step}{on}  (it was not)"
+            )),
         ),
         Ask::Decide { because, harm } => (
             format!("{who} decides how to go on: {because}"),
@@ -150,8 +178,14 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
             Some("baton resume --because …   or   baton rollback".to_owned()),
         ),
         Ask::Resume { by, because } => {
-            let why = because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            (format!("{by} paused the run{why}"), Some("baton resume".to_owned()))
+            let why = because
+                .as_ref()
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default();
+            (
+                format!("{by} paused the run{why}"),
+                Some("baton resume".to_owned()),
+            )
         }
         Ask::AcceptLive => (
             format!("everything is carried out and watched; {who} takes over"),
@@ -163,7 +197,11 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
 /// What is said when the driver returns, and the exit status.
 fn report(out: &Out, halted: &Halted, state: &State) -> Exit {
     let took = Duration::between(state.opened_at, Timestamp::now());
-    let what = if state.rehearsal() { "rehearsal" } else { "launch" };
+    let what = if state.rehearsal() {
+        "rehearsal"
+    } else {
+        "launch"
+    };
     out.gap();
     match halted {
         Halted::Ended(outcome) => {
@@ -177,26 +215,43 @@ fn report(out: &Out, halted: &Halted, state: &State) -> Exit {
                 Outcome::Stopped => ("stopped", Tone::Bad),
                 Outcome::Aborted => ("aborted", Tone::Bad),
             };
-            out.line(format!("{} after {took}: {}", out.paint(format!("{what} {word}"), tone), out.paint(because, Tone::Plain)));
+            out.line(format!(
+                "{} after {took}: {}",
+                out.paint(format!("{what} {word}"), tone),
+                out.paint(because, Tone::Plain)
+            ));
             out.next(match (outcome, state.rehearsal()) {
                 (_, true) => "baton check",
                 (Outcome::Succeeded, false) => "baton review",
                 (_, false) => "baton status, then baton review",
             });
-            if as_asked { Exit::Good } else { Exit::from(*outcome) }
+            if as_asked {
+                Exit::Good
+            } else {
+                Exit::from(*outcome)
+            }
         }
         Halted::Frozen => {
-            out.line(out.paint(format!("{what} stands still until somebody decides"), Tone::Bad));
-            waits(state, Timestamp::now()).iter().for_each(|waiting| ask(out, waiting));
+            out.line(out.paint(
+                format!("{what} stands still until somebody decides"),
+                Tone::Bad,
+            ));
+            waits(state, Timestamp::now())
+                .iter()
+                .for_each(|waiting| ask(out, waiting));
             Exit::Stopped
         }
         Halted::Paused => {
-            out.line(format!("{what} is paused at a safe point; nothing is under way"));
+            out.line(format!(
+                "{what} is paused at a safe point; nothing is under way"
+            ));
             out.next("baton resume");
             Exit::Paused
         }
         Halted::Left => {
-            out.line(format!("left the {what}; commands under way go on, and nothing is lost"));
+            out.line(format!(
+                "left the {what}; commands under way go on, and nothing is lost"
+            ));
             out.next("baton resume");
             Exit::Paused
         }

@@ -50,7 +50,10 @@ impl Seat {
         let path = desk.settings.own_folder().join("ledger.db");
         let (stop, stopped) = mpsc::channel();
         let beat = std::thread::spawn(move || keep(&path, &name, epoch, &stopped));
-        Ok(Some(Self { stop: Some(stop), beat: Some(beat) }))
+        Ok(Some(Self {
+            stop: Some(stop),
+            beat: Some(beat),
+        }))
     }
 }
 
@@ -65,7 +68,9 @@ impl Drop for Seat {
 }
 
 fn keep(path: &PathBuf, name: &str, epoch: Epoch, stopped: &mpsc::Receiver<()>) {
-    let Ok(mut log) = SqliteLog::open(path) else { return };
+    let Ok(mut log) = SqliteLog::open(path) else {
+        return;
+    };
     while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
         // A beat that cannot be given is tried again; the seat runs out meanwhile.
         let _kept = log.renew(name, epoch, Timestamp::now(), SEAT);
@@ -142,10 +147,14 @@ fn listen(
 fn follow(desk: &mut Desk, out: &Out, feed: &mut Feed, mut after: Seq) -> Result<Seq, Failure> {
     loop {
         let page = desk.log.read(after, 1000)?;
-        let Some(last) = page.last() else { return Ok(after) };
+        let Some(last) = page.last() else {
+            return Ok(after);
+        };
         after = last.seq;
         let handoff = desk.handoff();
-        page.iter().filter(|entry| entry.handoff == handoff).for_each(|entry| show(out, feed, entry));
+        page.iter()
+            .filter(|entry| entry.handoff == handoff)
+            .for_each(|entry| show(out, feed, entry));
     }
 }
 
@@ -158,13 +167,25 @@ fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) {
         Some(text) => vec!["say".to_owned(), text.trim().to_owned()],
         None => words(line),
     };
-    let named = ["baton".to_owned()].into_iter().chain(words.into_iter().skip_while(|w| w == "baton"));
+    let named = ["baton".to_owned()]
+        .into_iter()
+        .chain(words.into_iter().skip_while(|w| w == "baton"));
     let taken = Args::try_parse_from(named)
-        .map_err(|error| Failure::wrong(error.to_string().lines().next().unwrap_or_default().to_owned()))
+        .map_err(|error| {
+            Failure::wrong(
+                error
+                    .to_string()
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+            )
+        })
         .and_then(|args| match args.command {
-            Command::Join | Command::Launch { .. } | Command::Rehearse { .. } | Command::Demo { .. } => {
-                Err(Failure::wrong("that needs a terminal of its own"))
-            }
+            Command::Join
+            | Command::Launch { .. }
+            | Command::Rehearse { .. }
+            | Command::Demo { .. } => Err(Failure::wrong("that needs a terminal of its own")),
             command => {
                 let mut settings = desk.settings.clone();
                 settings.speaker = Some(me.clone());
@@ -208,7 +229,10 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_into_words() {
-        assert_eq!(words(r#" vote  no-go --because "too slow" "#), ["vote", "no-go", "--because", "too slow"]);
+        assert_eq!(
+            words(r#" vote  no-go --because "too slow" "#),
+            ["vote", "no-go", "--because", "too slow"]
+        );
         assert_eq!(words(r#"say """#), ["say", ""]);
         assert!(words("  ").is_empty());
     }

@@ -33,8 +33,11 @@ pub(crate) fn rehearse(
         (Some(name), _) => EnvName::from(name),
         (None, Some(terms)) => terms.environment.value.clone(),
         (None, None) => {
-            return Err(Failure::wrong("the contract names no environment to rehearse in")
-                .hint("`baton rehearse ENV`, or `rehearsal: { in: ENV, within: 7d }` in the contract"));
+            return Err(
+                Failure::wrong("the contract names no environment to rehearse in").hint(
+                    "`baton rehearse ENV`, or `rehearsal: { in: ENV, within: 7d }` in the contract",
+                ),
+            );
         }
     };
     if environment == desk.plan.environment && !desk.settings.yes {
@@ -48,7 +51,9 @@ pub(crate) fn rehearse(
     let release = release(desk)?;
     let run = RunId::made(Timestamp::now(), draw());
     if desk.contract.parity.defined().is_some() {
-        out.progress(&format!("taking the fingerprint of {environment} before the rehearsal"));
+        out.progress(&format!(
+            "taking the fingerprint of {environment} before the rehearsal"
+        ));
         let _print = parity::take(desk, &environment, Some(&run))?;
     }
     let count = plan.steps.len();
@@ -56,7 +61,14 @@ pub(crate) fn rehearse(
         "rehearsing {count} steps in {}: forward, back, and forward again",
         out.paint(environment.as_str(), Tone::Strong)
     ));
-    let terms = terms(desk, RunKind::Rehearsal, &plan, release, fail_at, Vec::new())?;
+    let terms = terms(
+        desk,
+        RunKind::Rehearsal,
+        &plan,
+        release,
+        fail_at,
+        Vec::new(),
+    )?;
     open(desk, &me, &run, terms)?;
     drive::drive(desk, out, &run, &me)
 }
@@ -69,11 +81,20 @@ pub(crate) fn launch(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Exit, 
     let verdict = ready(desk, out, no_wait)?;
     if verdict.verdict != Answer::Ready {
         check::show(desk, out, &desk.plan.clone(), &verdict);
-        let open: Vec<&str> = open_questions(&verdict).into_iter().map(Question::key).collect();
+        let open: Vec<&str> = open_questions(&verdict)
+            .into_iter()
+            .map(Question::key)
+            .collect();
         let open = baton_core::diag::list(&open, 8);
-        let kind = if verdict.verdict == Answer::Inconclusive { Kind::Part } else { Kind::Refused };
-        return Err(Failure::new(kind, format!("the launch is refused: {open} open"))
-            .hint("`baton check` says what would make it pass"));
+        let kind = if verdict.verdict == Answer::Inconclusive {
+            Kind::Part
+        } else {
+            Kind::Refused
+        };
+        return Err(
+            Failure::new(kind, format!("the launch is refused: {open} open"))
+                .hint("`baton check` says what would make it pass"),
+        );
     }
     let release = release(desk)?;
     let plan = desk.plan.clone();
@@ -99,14 +120,25 @@ fn ready(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Verdict, Failure> 
         let readings = desk.readings(true)?;
         let now = Timestamp::now();
         let verdict = assess(&desk.plan, &desk.facts, &readings, &desk.notes, now);
-        let closed = desk.contract.launch.window.is_some_and(|window| now >= window.closes);
+        let closed = desk
+            .contract
+            .launch
+            .window
+            .is_some_and(|window| now >= window.closes);
         if open_questions(&verdict) != [Question::Room] || no_wait || closed {
             return Ok(verdict);
         }
-        let missing: Vec<String> = verdict.blockers.iter().map(|note| note.says.clone()).collect();
+        let missing: Vec<String> = verdict
+            .blockers
+            .iter()
+            .map(|note| note.says.clone())
+            .collect();
         let missing = missing.join("\n");
         if missing != said {
-            out.line(out.paint("the room is open; the launch begins when nothing is missing:", Tone::Strong));
+            out.line(out.paint(
+                "the room is open; the launch begins when nothing is missing:",
+                Tone::Strong,
+            ));
             out.text(&missing, 2, Tone::Plain);
             said = missing;
         }
@@ -115,8 +147,11 @@ fn ready(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Verdict, Failure> 
 }
 
 fn open_questions(verdict: &Verdict) -> Vec<Question> {
-    let mut open: Vec<Question> =
-        verdict.blockers.iter().filter_map(|note| note.code.question()).collect();
+    let mut open: Vec<Question> = verdict
+        .blockers
+        .iter()
+        .filter_map(|note| note.code.question())
+        .collect();
     open.dedup();
     open
 }

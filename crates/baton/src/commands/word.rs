@@ -24,7 +24,12 @@ use crate::render::{Out, Tone};
 /// `baton next`.
 pub(crate) fn next(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     let me = desk.me()?;
-    let Some(run) = desk.settings.run.clone().or_else(|| desk.facts.open_run().cloned()) else {
+    let Some(run) = desk
+        .settings
+        .run
+        .clone()
+        .or_else(|| desk.facts.open_run().cloned())
+    else {
         if out.json {
             out.json(&json!({ "format": 1, "run": null, "next": [] }));
         } else {
@@ -57,7 +62,11 @@ pub(crate) fn next(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     }
     if mine.is_empty() {
         match others.first() {
-            Some(waiting) => out.text(&format!("Nothing for {me} now: {}", asked(waiting).0), 0, Tone::Plain),
+            Some(waiting) => out.text(
+                &format!("Nothing for {me} now: {}", asked(waiting).0),
+                0,
+                Tone::Plain,
+            ),
             None => out.text(&quiet(&state, &me), 0, Tone::Plain),
         }
     }
@@ -83,19 +92,32 @@ fn quiet(state: &State, me: &Handle) -> String {
     }
     match running.as_slice() {
         [] => format!("Nothing for {me} now."),
-        steps => format!("Nothing for {me} now: {} is under way.", baton_core::diag::list(steps, 4)),
+        steps => format!(
+            "Nothing for {me} now: {} is under way.",
+            baton_core::diag::list(steps, 4)
+        ),
     }
 }
 
 /// `baton done STEP`.
-pub(crate) fn done(desk: &mut Desk, out: &Out, step: &str, on: Option<&str>) -> Result<Exit, Failure> {
-    let event = Event::StepDone { step: StepId::from(step), host: on.map(HostName::from) };
+pub(crate) fn done(
+    desk: &mut Desk,
+    out: &Out,
+    step: &str,
+    on: Option<&str>,
+) -> Result<Exit, Failure> {
+    let event = Event::StepDone {
+        step: StepId::from(step),
+        host: on.map(HostName::from),
+    };
     said(desk, out, event, &format!("{step} is done"), false)
 }
 
 /// `baton approve STEP`.
 pub(crate) fn approve(desk: &mut Desk, out: &Out, step: &str) -> Result<Exit, Failure> {
-    let event = Event::StepApproved { step: StepId::from(step) };
+    let event = Event::StepApproved {
+        step: StepId::from(step),
+    };
     said(desk, out, event, &format!("{step} is approved"), false)
 }
 
@@ -108,7 +130,16 @@ pub(crate) fn retry(
 ) -> Result<Exit, Failure> {
     let step = waiting_step(desk, step)?;
     let says = format!("{step} is tried again");
-    said(desk, out, Event::RetryCalled { step, host: on.map(HostName::from) }, &says, true)
+    said(
+        desk,
+        out,
+        Event::RetryCalled {
+            step,
+            host: on.map(HostName::from),
+        },
+        &says,
+        true,
+    )
 }
 
 /// `baton skip [STEP] --because`.
@@ -120,12 +151,27 @@ pub(crate) fn skip(
 ) -> Result<Exit, Failure> {
     let step = waiting_step(desk, step)?;
     let says = format!("{step} is left out");
-    said(desk, out, Event::StepSkipped { step, because: because.to_owned() }, &says, true)
+    said(
+        desk,
+        out,
+        Event::StepSkipped {
+            step,
+            because: because.to_owned(),
+        },
+        &says,
+        true,
+    )
 }
 
 /// `baton pause`.
 pub(crate) fn pause(desk: &mut Desk, out: &Out, because: Option<String>) -> Result<Exit, Failure> {
-    said(desk, out, Event::Paused { because }, "the run pauses at the next safe point", false)
+    said(
+        desk,
+        out,
+        Event::Paused { because },
+        "the run pauses at the next safe point",
+        false,
+    )
 }
 
 /// `baton resume`: lets a run go on, and drives it when nobody does.
@@ -135,13 +181,17 @@ pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Res
     let state = fold(&mut desk.log, &run)?;
     let all = waits(&state, Timestamp::now());
     let extends = all.iter().any(|waiting| waiting.ask == Ask::ExtendWindow);
-    let harmed = all.iter().any(|waiting| matches!(waiting.ask, Ask::Decide { harm: true, .. }));
+    let harmed = all
+        .iter()
+        .any(|waiting| matches!(waiting.ask, Ask::Decide { harm: true, .. }));
     if state.paused.is_some() || harmed {
         let _state = desk.say_in_run(&run, &me, Event::Resumed)?;
     } else if let (true, Some(waiting)) = (extends, all.first()) {
         if !waiting.people.contains(&me) {
             let who = baton_core::diag::list(&waiting.people, 4);
-            return Err(Failure::refused(format!("only {who} may let the run go on past its window")));
+            return Err(Failure::refused(format!(
+                "only {who} may let the run go on past its window"
+            )));
         }
         let _state = desk.say_in_run(&run, &me, Event::WindowExtended { because })?;
     }
@@ -153,13 +203,29 @@ pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Res
 }
 
 /// `baton rollback`.
-pub(crate) fn rollback(desk: &mut Desk, out: &Out, because: Option<String>) -> Result<Exit, Failure> {
-    said(desk, out, Event::RollbackCalled { because }, "the way back is called", true)
+pub(crate) fn rollback(
+    desk: &mut Desk,
+    out: &Out,
+    because: Option<String>,
+) -> Result<Exit, Failure> {
+    said(
+        desk,
+        out,
+        Event::RollbackCalled { because },
+        "the way back is called",
+        true,
+    )
 }
 
 /// `baton stop`.
 pub(crate) fn stop(desk: &mut Desk, out: &Out, because: Option<String>) -> Result<Exit, Failure> {
-    said(desk, out, Event::StopCalled { because }, "the run is stopped as it stands", true)
+    said(
+        desk,
+        out,
+        Event::StopCalled { because },
+        "the run is stopped as it stands",
+        true,
+    )
 }
 
 /// `baton accept --live`.
@@ -168,7 +234,10 @@ pub(crate) fn accept_live(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     let receivers = desk.contract.members(&desk.contract.to).unwrap_or_default();
     if !receivers.contains(&me) {
         let who = baton_core::diag::list(&receivers, 4).replace(" and ", " or ");
-        return Err(Failure::refused(format!("{} takes over: {who}, not {me}", desk.contract.to.value)));
+        return Err(Failure::refused(format!(
+            "{} takes over: {who}, not {me}",
+            desk.contract.to.value
+        )));
     }
     let says = format!("{} took over {}", me, desk.contract.name.value);
     said(desk, out, Event::AcceptedLive, &says, false)
@@ -180,7 +249,9 @@ pub(crate) fn say(desk: &mut Desk, out: &Out, text: String) -> Result<Exit, Fail
     const TEXT_MOST: usize = 4000;
     let me = desk.me()?;
     if text.trim().is_empty() || text.chars().count() > TEXT_MOST {
-        return Err(Failure::wrong(format!("a message has 1 to {TEXT_MOST} characters")));
+        return Err(Failure::wrong(format!(
+            "a message has 1 to {TEXT_MOST} characters"
+        )));
     }
     let run = desk.facts.open_run().cloned();
     let _entries = desk.append(&me, run.as_ref(), vec![Event::Said { text }])?;
@@ -203,7 +274,12 @@ pub(crate) fn vote(
     }
     let content = desk.plan.digests.content.clone();
     let run = desk.facts.open_run().cloned();
-    let vote = Event::Voted { go, confidence, because, content };
+    let vote = Event::Voted {
+        go,
+        confidence,
+        because,
+        content,
+    };
     let _entries = desk.append(&me, run.as_ref(), vec![vote])?;
     out.line(format!("{me} votes {}", if go { "go" } else { "no-go" }));
     Ok(Exit::Good)
@@ -211,7 +287,13 @@ pub(crate) fn vote(
 
 /// Appends a person's word to the open run; `drives`: the run then goes on, so
 /// somebody has to drive it.
-fn said(desk: &mut Desk, out: &Out, event: Event, says: &str, drives: bool) -> Result<Exit, Failure> {
+fn said(
+    desk: &mut Desk,
+    out: &Out,
+    event: Event,
+    says: &str,
+    drives: bool,
+) -> Result<Exit, Failure> {
     let run: RunId = desk.open_run()?;
     let me = desk.me()?;
     let state = desk.say_in_run(&run, &me, event)?;
@@ -237,6 +319,8 @@ fn waiting_step(desk: &mut Desk, step: Option<&str>) -> Result<StepId, Failure> 
     }
     let run = desk.open_run()?;
     let state = fold(&mut desk.log, &run)?;
-    let waiting = waits(&state, Timestamp::now()).into_iter().find_map(|waiting| waiting.step);
+    let waiting = waits(&state, Timestamp::now())
+        .into_iter()
+        .find_map(|waiting| waiting.step);
     waiting.ok_or_else(|| Failure::wrong("the run waits for no step").hint("name the step"))
 }
