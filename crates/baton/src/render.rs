@@ -167,9 +167,10 @@ impl Out {
             .or(said)
             .filter(|width| *width > 0)
             .unwrap_or(WIDTH_MOST);
+        let forced = std::env::var_os(env_vars::CLICOLOR_FORCE).is_some_and(|value| value != "0");
         Self {
-            colour: wanted && io::stdout().is_terminal(),
-            colour_err: wanted && io::stderr().is_terminal(),
+            colour: wanted && (forced || io::stdout().is_terminal()),
+            colour_err: wanted && (forced || io::stderr().is_terminal()),
             width: width.clamp(WIDTH_LEAST, WIDTH_MOST),
             json: global.format == Format::Json,
         }
@@ -184,6 +185,16 @@ impl Out {
     pub(crate) fn line(&self, line: impl AsRef<str>) {
         // A reader who went away wants no more.
         let _gone = writeln!(io::stdout(), "{}", line.as_ref());
+    }
+
+    /// Whether answers are coloured.
+    pub(crate) fn colours(&self) -> bool {
+        self.colour
+    }
+
+    /// A line that another Baton rendered, as it is.
+    pub(crate) fn raw(&self, line: &str) {
+        self.line(line);
     }
 
     /// Text of the answer, wrapped and indented.
