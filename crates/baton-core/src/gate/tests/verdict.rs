@@ -4,7 +4,7 @@ use expect_test::expect;
 use proptest::prelude::*;
 
 use super::world::*;
-use crate::event::Event;
+use crate::event::{Event, Outcome, RunKind};
 use crate::gate::*;
 use crate::handoff::contract::*;
 use crate::id::*;
@@ -169,6 +169,28 @@ fn lessons_of_other_handoffs_bind_by_what_they_touch_until_met() {
     assert_eq!(blockers[0].names, ["les_1"]);
     facts.apply(&entries[3]);
     assert_eq!(verdict(&facts), []);
+}
+
+#[test]
+fn a_review_ends_the_wait_for_it_and_no_evidence() {
+    let mut world = World::ready();
+    let mut terms = rehearsal_terms(&world.plan);
+    terms.what = RunKind::Launch;
+    let ended = Event::RunEnded {
+        outcome: Outcome::Succeeded,
+        because: "accepted".to_owned(),
+        undone: Vec::new(),
+    };
+    let (at, run) = ("2026-11-01T00:00:00Z", "run_launch");
+    world.say_in(at, "omar", Some(run), Event::RunOpened(terms));
+    world.say_in(at, "baton", Some(run), ended);
+    assert!(world.codes().contains(&"review.overdue"));
+    for run in [run, REHEARSAL] {
+        let of = RunId::from(run);
+        world.say("2026-11-20T00:00:00Z", "omar", Event::Reviewed { of });
+    }
+    // The launch began after the votes: they count no more, and the rehearsal does.
+    assert_eq!(world.codes(), ["room.not-voted", "room.not-voted"]);
 }
 
 #[test]
