@@ -8,6 +8,7 @@ mod yaml;
 mod read;
 
 mod names;
+mod shell;
 
 pub mod contract;
 mod forms;

@@ -16,6 +16,8 @@ pub mod secret;
 
 pub mod release;
 
+pub mod calendar;
+
 pub mod metrics;
 
 pub mod collect;

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use baton_core::event::{Ending, Event, FenceRole};
+use baton_core::event::{Ending, Event, FenceRole, Leg};
 use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, MeasureId, RunId, Seq, StepId};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::run::State;
@@ -248,7 +248,10 @@ impl SimWorld {
             }
             Ask::SettleRun => {
                 let (step, host) = (step?, waiting.hosts.first()?.clone());
-                let there = outside.whole(&(step.to_string(), host.to_string()));
+                let spot = (step.to_string(), host.to_string());
+                // On the way back the question is whether anything is there to undo.
+                let any = state.leg == Leg::Back && outside.effects.get(&spot) == Some(&1);
+                let there = any || outside.whole(&spot);
                 let host = Some(host);
                 if there {
                     Event::StepDone { step, host }

@@ -153,6 +153,9 @@ pub(crate) enum Command {
     Done {
         /// The step
         step: String,
+        /// The host that is meant, where several wait
+        #[arg(long, value_name = "HOST")]
+        on: Option<String>,
     },
     /// Approve a step
     #[command(after_help = "Example: baton approve migrate --as pia")]
@@ -165,6 +168,9 @@ pub(crate) enum Command {
     Retry {
         /// The step (default: the one that waits)
         step: Option<String>,
+        /// The host that is meant, where several wait
+        #[arg(long, value_name = "HOST")]
+        on: Option<String>,
     },
     /// Leave out the step that waits, and take it on yourself
     #[command(after_help = "Example: baton skip install --because \"done by hand\" --as omar")]

@@ -165,20 +165,16 @@ keys! {
 
 impl Contract {
     /// The people a name stands for: a person for themselves, a team for its
-    /// members, a role for its owners and then its backups. Each once, in the
-    /// order of the file; `None` when nobody bears the name.
+    /// members, a role for its owners. In the order of the file; `None` when
+    /// nobody bears the name.
     pub fn members(&self, who: &str) -> Option<Vec<Handle>> {
         self.team_or_person(who).or_else(|| {
-            let role = self.roles.get(who)?;
-            let holders = [&role.owner, &role.backup].into_iter().flatten();
-            let people = holders.filter_map(|holder| self.team_or_person(holder));
-            let mut members = Vec::new();
-            for person in people.flatten() {
-                if !members.contains(&person) {
-                    members.push(person);
-                }
-            }
-            Some(members)
+            let owner = self.roles.get(who)?.owner.as_ref();
+            Some(
+                owner
+                    .and_then(|owner| self.team_or_person(owner))
+                    .unwrap_or_default(),
+            )
         })
     }
 

@@ -73,59 +73,57 @@ fn name(folder: &str) -> String {
         .unwrap_or_else(|| "service".to_owned())
 }
 
-/// The people with handles that nobody and nothing else bears; at least one.
-fn people(found: &Found) -> Vec<Person> {
+/// The busiest people, each email once.
+fn busiest(found: &Found) -> Vec<(&str, String)> {
     let mut emails = BTreeSet::new();
-    let mut taken: BTreeSet<String> = [
+    let people = found
+        .people
+        .iter()
+        .map(|(name, email)| (name.as_str(), email.trim().to_lowercase()));
+    let distinct = people.filter(|(_, email)| email.is_empty() || emails.insert(email.clone()));
+    distinct.take(MOST_PEOPLE).collect()
+}
+
+/// The people with handles that nobody and nothing else bears. A handoff has
+/// two sides: where fewer people were found, somebody stands in.
+fn people(found: &Found) -> Vec<Person> {
+    let mut found = busiest(found);
+    while found.len() < 2 {
+        found.push(("Somebody", String::new()));
+    }
+    let reserved = [
         "development",
         "operations",
         "launch-lead",
         "rollback-decider",
-    ]
-    .map(str::to_owned)
-    .into();
-    let mut people = Vec::new();
-    for (name, email) in &found.people {
-        let email = email.trim().to_lowercase();
-        if !email.is_empty() && !emails.insert(email.clone()) {
-            continue;
-        }
+    ];
+    let mut taken: BTreeSet<String> = reserved.map(str::to_owned).into();
+    let mut person = |(name, email): (&str, String)| {
         let first = |text: &str| {
-            slug(text)
-                .split('-')
+            let slug = slug(text);
+            slug.split('-')
                 .next()
+                .filter(|word| !word.is_empty())
                 .map(str::to_owned)
-                .filter(|text| !text.is_empty())
         };
         let base = first(name)
             .or_else(|| first(&email))
             .unwrap_or_else(|| "somebody".to_owned());
-        let numbered = (2_usize..).map(|number| format!("{base}{number}"));
-        let handle = std::iter::once(base.clone())
-            .chain(numbered)
-            .find(|handle| taken.insert(handle.clone()));
-        let shown: String = name.trim().chars().take(LONGEST_NAME).collect();
-        people.push(Person {
-            name: if shown.trim().is_empty() {
-                base.clone()
-            } else {
-                shown
-            },
-            handle: plain_or_quoted(&handle.unwrap_or(base)),
-            email: Some(email).filter(|email| !email.is_empty()),
-        });
-        if people.len() == MOST_PEOPLE {
-            break;
+        let mut handle = base.clone();
+        for number in 2.. {
+            if taken.insert(handle.clone()) {
+                break;
+            }
+            handle = format!("{base}{number}");
         }
-    }
-    if people.is_empty() {
-        people.push(Person {
-            handle: "somebody".to_owned(),
-            name: "Somebody".to_owned(),
-            email: None,
-        });
-    }
-    people
+        let shown: String = name.trim().chars().take(LONGEST_NAME).collect();
+        Person {
+            handle: plain_or_quoted(&handle),
+            name: if shown.trim().is_empty() { base } else { shown },
+            email: Some(email).filter(|email| !email.is_empty()),
+        }
+    };
+    found.into_iter().map(&mut person).collect()
 }
 
 /// Ten to twelve on a working day, a week from now; `None` past the calendar's end.
@@ -159,14 +157,7 @@ fn window(found: &Found) -> Option<String> {
 fn contract(found: &Found) -> String {
     let people = people(found);
     let handles: Vec<&str> = people.iter().map(|person| person.handle.as_str()).collect();
-    // The second half takes over; one person alone stands on both sides for now.
-    let (giving, taking) = match handles.as_slice() {
-        [one] => ([*one].to_vec(), [*one].to_vec()),
-        several => {
-            let (giving, taking) = several.split_at(several.len() / 2);
-            (giving.to_vec(), taking.to_vec())
-        }
-    };
+    let (giving, taking) = handles.split_at(handles.len() / 2);
     let zone = time::zone(&found.zone).map(|_| found.zone.as_str());
     let name = name(&found.folder);
     let mut text = format!(
@@ -191,7 +182,7 @@ fn contract(found: &Found) -> String {
         }
         let _written = writeln!(text, "{line}, hours: \"Mon-Fri 09:00-17:00\" }}");
     }
-    text.push_str(&teams_and_roles(&giving, &taking, people.len() == 1));
+    text.push_str(&teams_and_roles(giving, taking, busiest(found).len() < 2));
     text.push_str(&release(found));
     text.push_str(&places(window(found)));
     text.push_str(&answers(found, giving[0], taking[0]));
@@ -200,24 +191,19 @@ fn contract(found: &Found) -> String {
 
 fn teams_and_roles(giving: &[&str], taking: &[&str], alone: bool) -> String {
     let sides = if alone {
-        "# Only one person was found: put somebody else on one of the sides.\n"
+        "# A handoff has two sides: put a second person in the place of somebody."
     } else {
-        "# A guess: put everybody on the side they are on.\n"
+        "# A guess: put everybody on the side they are on."
     };
     let lead = taking[0];
-    let decider = *taking.get(1).unwrap_or(&giving[0]);
-    let role = |owner: &str, backup: &str| match owner == backup {
-        true => format!("{{ owner: {owner} }}   # add `backup: …`"),
-        false => format!("{{ owner: {owner}, backup: {backup} }}"),
-    };
+    let decider = taking.get(1).unwrap_or(&giving[0]);
     format!(
-        "\n{sides}teams:\n  development: [{}]\n  operations: [{}]\n\
+        "\n{sides}\nteams:\n  development: [{}]\n  operations: [{}]\n\
          roles:                            # in the room during the launch\n  \
-         launch-lead: {}\n  rollback-decider: {}\n",
+         launch-lead: {{ owner: {lead}, backup: {decider} }}\n  \
+         rollback-decider: {{ owner: {decider}, backup: {lead} }}\n",
         giving.join(", "),
         taking.join(", "),
-        role(lead, decider),
-        role(decider, lead),
     )
 }
 

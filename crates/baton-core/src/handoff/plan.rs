@@ -8,7 +8,6 @@ mod order;
 mod people;
 mod places;
 mod resolve;
-mod shell;
 mod variables;
 
 #[cfg(test)]

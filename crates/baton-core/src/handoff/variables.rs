@@ -2,79 +2,18 @@
 //!
 //! Addresses and paths are Baton's own texts, in which every `$NAME` counts.
 //! Shell texts are judged with restraint, since a shell has variables of its
-//! own: only names in capitals that nothing in the text could have set.
+//! own: only names in capitals that the text does not set itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use super::check::Checker;
 use super::contract::{Bridge, Contract, Environment, Freeze, Host, Source};
+use super::plan::BATON_VARIABLES;
+use super::shell::{self, PROCESS_VARIABLES};
 use crate::diag::{brief, list, nearest};
 use crate::id::EnvName;
 use crate::parity::Collector;
-
-/// What Baton sets for every fence (`product.md`, section 4).
-const BATON: [&str; 6] = [
-    "BATON_ENVIRONMENT",
-    "BATON_HOST",
-    "BATON_STEP",
-    "BATON_RUN",
-    "BATON_RELEASE",
-    "BATON_OUTPUT",
-];
-
-/// Variables that shells and systems set by themselves (POSIX.1-2024, XBD 8,
-/// and the ones people rely on); a shell text may use them.
-const COMMON: &[&str] = &[
-    "COLUMNS",
-    "CI",
-    "DISPLAY",
-    "EDITOR",
-    "EUID",
-    "FUNCNAME",
-    "GROUPS",
-    "HOME",
-    "HOSTNAME",
-    "HOSTTYPE",
-    "IFS",
-    "LANG",
-    "LANGUAGE",
-    "LC_ALL",
-    "LC_COLLATE",
-    "LC_CTYPE",
-    "LINENO",
-    "LINES",
-    "LOGNAME",
-    "MACHTYPE",
-    "OLDPWD",
-    "OPTARG",
-    "OPTIND",
-    "OSTYPE",
-    "PAGER",
-    "PATH",
-    "PIPESTATUS",
-    "PPID",
-    "PS1",
-    "PWD",
-    "RANDOM",
-    "REPLY",
-    "SECONDS",
-    "SHELL",
-    "SHLVL",
-    "SSH_AUTH_SOCK",
-    "TEMP",
-    "TERM",
-    "TMP",
-    "TMPDIR",
-    "TZ",
-    "UID",
-    "USER",
-    "VISUAL",
-    "XDG_CACHE_HOME",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_RUNTIME_DIR",
-];
 
 /// Notes every `$NAME` that nothing sets.
 pub(super) fn check(checker: &mut Checker<'_>) {
@@ -145,7 +84,7 @@ impl<'c> Scope<'c> {
         };
         here || self.environment.vars.contains_key(var)
             || self.environment.secrets.contains_key(var)
-            || BATON.contains(&var)
+            || BATON_VARIABLES.contains(&var)
     }
 
     /// Why a variable is not known, and what could be meant.
@@ -172,7 +111,7 @@ impl<'c> Scope<'c> {
         let known = vars
             .map(String::as_str)
             .chain(self.on_hosts.keys().copied());
-        let known = known.chain(["HOST", "step"]).chain(BATON);
+        let known = known.chain(["HOST", "step"]).chain(BATON_VARIABLES);
         let next = match nearest(var, known.filter(|known| self.knows(known, at))) {
             Some(near) => format!("did you mean `${near}`?"),
             None => format!("add `{var}` to the `vars` or `secrets` of `{name}`"),
@@ -204,9 +143,15 @@ impl Check<'_, '_> {
 
     /// A shell text.
     fn shell(&mut self, scope: &Scope<'_>, place: impl Display, text: &str, at: Where<'_>) {
-        for var in used_by_shell(text).filter(|var| !COMMON.contains(var) && !scope.knows(var, at))
-        {
-            self.unknown(scope, &place, var, at);
+        let script = shell::script(text);
+        let from_outside = |var: &str| {
+            !script.opaque && !script.sets.contains(var) && !PROCESS_VARIABLES.contains(&var)
+        };
+        let mut seen = BTreeSet::new();
+        for (_, var) in script.uses {
+            if from_outside(var) && !scope.knows(var, at) && seen.insert(var) {
+                self.unknown(scope, &place, var, at);
+            }
         }
     }
 
@@ -338,49 +283,4 @@ fn name_at(text: &str) -> &str {
     } else {
         name
     }
-}
-
-/// The names in capitals that a shell text uses and that nothing in it could
-/// have set. A name that also stands without its `$` (`NAME=`, `read NAME`,
-/// `for NAME in`) counts as set; so do all where the text holds a here-document,
-/// whose quoting cannot be told apart from here.
-fn used_by_shell(text: &str) -> impl Iterator<Item = &str> {
-    let mut names = BTreeSet::new();
-    let mut bare = BTreeSet::new();
-    let (mut single, mut double) = (false, false);
-    let mut before = ' ';
-    let mut rest = if text.contains("<<") { "" } else { text };
-    while let Some(c) = rest.chars().next() {
-        let mut taken = c.len_utf8();
-        match c {
-            '\'' if !double => single = !single,
-            '"' if !single => double = !double,
-            '\\' if !single => taken += rest[1..].chars().next().map_or(0, char::len_utf8),
-            '#' if !single && !double && before.is_whitespace() => {
-                taken = rest.find('\n').unwrap_or(rest.len());
-            }
-            '$' if !single => {
-                let braced = rest[1..].strip_prefix('{');
-                let name = name_at(braced.unwrap_or_else(|| &rest[1..]));
-                taken = 1 + usize::from(braced.is_some()) + name.len();
-                // `${NAME:-word}` and its like say what happens when it is not set.
-                let guarded = braced.is_some() && !rest[taken..].starts_with('}');
-                let capitals = name.starts_with(|c: char| c.is_ascii_uppercase())
-                    && !name.contains(|c: char| c.is_ascii_lowercase());
-                if capitals && !guarded {
-                    names.insert(name);
-                }
-            }
-            _ => {
-                let name = name_at(rest);
-                if !name.is_empty() {
-                    bare.insert(name);
-                    taken = name.len();
-                }
-            }
-        }
-        before = rest[..taken].chars().next_back().unwrap_or(' ');
-        rest = &rest[taken..];
-    }
-    names.into_iter().filter(move |name| !bare.contains(name))
 }

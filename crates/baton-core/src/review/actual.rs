@@ -155,7 +155,7 @@ impl Actuals {
             (Event::StepSkipped { step, .. }, _) if !story.back() => {
                 self.step(step).left_out = Some(entry.at);
             }
-            (Event::StepDone { step }, Meaning::ByHand(word)) => {
+            (Event::StepDone { step, .. }, Meaning::ByHand(word)) => {
                 self.by_hand(first_way, entry.at, step, word);
             }
             (_, Meaning::Watched(watched)) => {

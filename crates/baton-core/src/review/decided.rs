@@ -62,7 +62,7 @@ pub(super) fn decided(
             let what = format!("left out {undo}{}", title(plan, step));
             (what, Some(because.as_str()))
         }
-        Event::StepDone { step } => match meaning {
+        Event::StepDone { step, .. } => match meaning {
             Meaning::ByHand(word) => match word.word {
                 Word::Did | Word::Undid => return None,
                 Word::SettledRun => (format!("said that {} was done", title(plan, step)), None),
@@ -73,7 +73,7 @@ pub(super) fn decided(
             _ => return None,
         },
         Event::StepApproved { step } => (format!("approved {}", title(plan, step)), None),
-        Event::RetryCalled { step } => {
+        Event::RetryCalled { step, .. } => {
             (format!("had {undo}{} tried again", title(plan, step)), None)
         }
         Event::Paused { because } => ("paused the run".to_owned(), because.as_deref()),

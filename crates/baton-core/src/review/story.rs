@@ -186,8 +186,8 @@ impl Story {
                 attempt, end, took, ..
             } => return self.ended(plan, attempt, end, *took),
             Event::AttemptVoided { attempt } => return self.voided(attempt),
-            Event::StepDone { step } => return Meaning::ByHand(self.by_hand(plan, step)),
-            Event::StepSkipped { step, .. } | Event::RetryCalled { step } => {
+            Event::StepDone { step, .. } => return Meaning::ByHand(self.by_hand(plan, step)),
+            Event::StepSkipped { step, .. } | Event::RetryCalled { step, .. } => {
                 let _settled = self.settle(step);
                 self.frozen = false;
             }

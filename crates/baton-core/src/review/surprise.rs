@@ -242,7 +242,7 @@ impl Surprises {
     }
 
     fn by_hand(&mut self, plan: &Plan, entry: &Entry, word: &ByHand) {
-        let Event::StepDone { step } = &entry.event else {
+        let Event::StepDone { step, .. } = &entry.event else {
             return;
         };
         let by = name(&entry.by);
@@ -294,7 +294,7 @@ impl Surprises {
             Event::StepSkipped { step, because } if entry.by.as_str() != BATON => {
                 self.left_out(plan, back, entry, step, because);
             }
-            Event::RetryCalled { step } => self.retried(plan, back, entry, step),
+            Event::RetryCalled { step, .. } => self.retried(plan, back, entry, step),
             Event::Paused { because } => {
                 self.end_pause(entry.at);
                 let says = format!("{} paused the run", name(&entry.by));

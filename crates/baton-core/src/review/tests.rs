@@ -138,6 +138,7 @@ fn rolled_back() -> Tale {
             "pia",
             Event::RetryCalled {
                 step: "install".into(),
+                host: None,
             },
         )
         .driven()
@@ -235,7 +236,13 @@ fn what_nobody_knew_is_one_surprise_and_says_who_settled_it() {
         .done("dana", "a")
         .attempt("b", "", FenceRole::Run, 1, lost())
         .attempt("b", "", FenceRole::Verify, 1, Ending::Exited { code: 1 })
-        .by("lee", Event::RetryCalled { step: "b".into() })
+        .by(
+            "lee",
+            Event::RetryCalled {
+                step: "b".into(),
+                host: None,
+            },
+        )
         .goes("b", "", 1)
         .attempt("c", "", FenceRole::Run, 1, lost());
     let review = Review::of(&tale.entries, &plan);

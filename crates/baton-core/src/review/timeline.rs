@@ -172,12 +172,12 @@ fn stated(entry: &Entry, plan: &Plan, back: bool) -> Option<String> {
                 (false, true) => format!("{by} left out the undo of {}{why}", title(step)),
             }
         }
-        Event::StepDone { step } => format!("{by} says that {} is done", title(step)),
+        Event::StepDone { step, .. } => format!("{by} says that {} is done", title(step)),
         Event::StepApproved { step } => format!("{by} approved {}", title(step)),
-        Event::RetryCalled { step } if back => {
+        Event::RetryCalled { step, .. } if back => {
             format!("{by} had the undo of {} tried again", title(step))
         }
-        Event::RetryCalled { step } => format!("{by} had {} tried again", title(step)),
+        Event::RetryCalled { step, .. } => format!("{by} had {} tried again", title(step)),
         Event::Resumed => format!("{by} let the run go on"),
         Event::WatchBegan { step, .. } => format!("The watch of {} began", watched(plan, step)),
         Event::Judged { verdict, .. } => {
@@ -294,7 +294,7 @@ fn how_it_went(plan: &Plan, went: &Went) -> Option<(Weight, String)> {
 }
 
 fn by_hand(plan: &Plan, entry: &Entry, word: &ByHand) -> (Weight, String) {
-    let Event::StepDone { step } = &entry.event else {
+    let Event::StepDone { step, .. } = &entry.event else {
         return (Weight::Plain, String::new());
     };
     let (by, title) = (name(&entry.by), title(plan, step));

@@ -66,7 +66,7 @@ pub enum Ask {
 /// Everything people are asked for now, in the order of the plan. Empty while
 /// machines work, and when the run is over.
 pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
-    let of_role = |role: &str| state.plan.contract.members(role).unwrap_or_default();
+    let of_role = |role: &str| holders(state, role);
     let plain = |people, ask| Waiting {
         step: None,
         hosts: Vec::new(),
@@ -87,7 +87,7 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
             return vec![Waiting {
                 step,
                 hosts: Vec::new(),
-                people: decider(state),
+                people: of_role("rollback-decider"),
                 ask,
             }];
         }
@@ -109,27 +109,23 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
         .filter_map(|i| step_waits(state, *i, now))
         .collect();
     if state.awaits_acceptance() {
-        waits.push(plain(of_role(&state.plan.contract.to), Ask::AcceptLive));
+        let receivers = state.plan.contract.members(&state.plan.contract.to).unwrap_or_default();
+        waits.push(plain(receivers, Ask::AcceptLive));
     }
     waits
 }
 
-/// The rollback-decider and their backup.
-fn decider(state: &State) -> Vec<Handle> {
+/// The people who hold a role, then those who stand in.
+fn holders(state: &State, role: &str) -> Vec<Handle> {
     let contract = &state.plan.contract;
-    let role = contract.roles.get("rollback-decider");
-    let members = |who: Option<&str>| {
-        who.and_then(|who| contract.members(who))
-            .unwrap_or_default()
-    };
-    let mut people = members(
-        role.and_then(|role| role.owner.as_ref())
-            .map(|who| who.as_str()),
-    );
-    people.extend(members(
-        role.and_then(|role| role.backup.as_ref())
-            .map(|who| who.as_str()),
-    ));
+    let role = contract.roles.get(role);
+    let held = role.into_iter().flat_map(|role| [&role.owner, &role.backup]).flatten();
+    let mut people = Vec::new();
+    for person in held.filter_map(|who| contract.members(who)).flatten() {
+        if !people.contains(&person) {
+            people.push(person);
+        }
+    }
     people
 }
 
@@ -199,11 +195,7 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
         }
     }
     if state.past_window(step, now) {
-        let people = state
-            .plan
-            .contract
-            .members("launch-lead")
-            .unwrap_or_default();
+        let people = holders(state, "launch-lead");
         return Some(Waiting {
             step: Some(step.id().clone()),
             hosts: Vec::new(),

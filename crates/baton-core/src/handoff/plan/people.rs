@@ -5,28 +5,10 @@ use crate::handoff::contract::{At, Contract};
 use crate::handoff::runbook::Step;
 use crate::id::Handle;
 
-/// The people a name stands for: a person for themselves, a team for its
-/// members, a role for whoever owns it. `None` when there is no such name.
-pub(super) fn people(contract: &Contract, who: &str) -> Option<Vec<Handle>> {
-    let role = || {
-        let role = contract.roles.get(who)?;
-        Some(holders(contract, role.owner.as_ref()))
-    };
-    person_or_team(contract, who).or_else(role)
-}
-
 /// The people a role's `owner` or `backup` names: a person or a team.
 pub(super) fn holders(contract: &Contract, who: Option<&At<String>>) -> Vec<Handle> {
-    who.and_then(|who| person_or_team(contract, who.as_str()))
+    who.and_then(|who| contract.team_or_person(who))
         .unwrap_or_default()
-}
-
-fn person_or_team(contract: &Contract, who: &str) -> Option<Vec<Handle>> {
-    if let Some((handle, _)) = contract.people.get_key_value(who) {
-        return Some(vec![handle.clone()]);
-    }
-    let members = contract.teams.get(who)?;
-    Some(members.iter().map(|member| member.value.clone()).collect())
 }
 
 /// Owners and backups of a step. Where a role is both, its own backup stands in.
@@ -72,7 +54,7 @@ fn named(
     notes: &mut Vec<Note>,
 ) -> Vec<Handle> {
     let Some(who) = who else { return Vec::new() };
-    let found = people(contract, who.as_str());
+    let found = contract.members(who);
     let says = match &found {
         None => "who is no person, team or role",
         Some(people) if people.is_empty() => "which stands for nobody",
@@ -93,7 +75,7 @@ pub(super) fn approval(contract: &Contract, step: &Step, notes: &mut Vec<Note>) 
     let Some(approve) = &step.approve else { return };
     let of = approve.of.as_str();
     let id = &step.id.value;
-    let note = match people(contract, of) {
+    let note = match contract.members(of) {
         None => Note::error(
             "runbook.reference",
             format!("`{id}` needs the approval of `{of}`, who is no person, team or role"),

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
-use super::shell;
 use crate::diag::{FileKind, Note, Span, list, nearest};
 use crate::handoff::contract::Environment;
 use crate::handoff::runbook::{Fence, Step, is_shell, vars_of};
+use crate::handoff::shell::{self, PROCESS_VARIABLES};
 use crate::id::HostName;
 
 /// Variables Baton itself sets for every fence (`product.md`, section 4).
@@ -21,60 +21,6 @@ pub const BATON_VARIABLES: [&str; 6] = [
     "BATON_RUN",
     "BATON_RELEASE",
     "BATON_OUTPUT",
-];
-
-/// Variables that a process has from the system or from its shell.
-const PROCESS_VARIABLES: &[&str] = &[
-    "BASH",
-    "BASHPID",
-    "BASH_SOURCE",
-    "BASH_VERSION",
-    "COLUMNS",
-    "DISPLAY",
-    "EDITOR",
-    "EPOCHREALTIME",
-    "EPOCHSECONDS",
-    "EUID",
-    "FUNCNAME",
-    "GROUPS",
-    "HOME",
-    "HOST",
-    "HOSTNAME",
-    "HOSTTYPE",
-    "IFS",
-    "LANG",
-    "LANGUAGE",
-    "LC_ALL",
-    "LC_CTYPE",
-    "LINENO",
-    "LINES",
-    "LOGNAME",
-    "MACHTYPE",
-    "MAIL",
-    "OLDPWD",
-    "OPTARG",
-    "OPTIND",
-    "OSTYPE",
-    "PATH",
-    "PIPESTATUS",
-    "PPID",
-    "PS4",
-    "PWD",
-    "RANDOM",
-    "REPLY",
-    "SECONDS",
-    "SHELL",
-    "SHLVL",
-    "SRANDOM",
-    "SSH_AUTH_SOCK",
-    "SSH_CONNECTION",
-    "SUDO_USER",
-    "TERM",
-    "TMPDIR",
-    "TZ",
-    "UID",
-    "USER",
-    "XDG_RUNTIME_DIR",
 ];
 
 /// Most unknown names listed for one fence: the rest have the same cause.

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::{SHOP, shown};
 use crate::diag::Note;
 use crate::handoff::contract::{Contract, MAX_BYTES, lint, parse};
+use crate::handoff::runbook;
 
 /// Every seed of the fuzzer, by name.
 fn seeds(of: &str) -> Vec<(String, Vec<u8>)> {
@@ -77,6 +78,21 @@ fn every_seed_is_answered() {
         all.extend(notes.iter().take(4).map(shown));
     }
     expect_file!["../testdata/notes/seeds.txt"].assert_eq(&all);
+}
+
+#[test]
+fn every_seed_of_a_runbook_is_answered() {
+    let seeds = seeds("runbook");
+    assert!(seeds.len() >= 20);
+    let mut all = String::new();
+    for (name, bytes) in seeds {
+        let (runbook, notes) = runbook::parse(&bytes);
+        assert!(runbook.is_some() || !notes.is_empty(), "{name}");
+        let state = if runbook.is_some() { "read" } else { "refused" };
+        let codes: Vec<&str> = notes.iter().map(|note| note.code.0).collect();
+        writeln!(all, "{name}: {state} {}", codes.join(" ")).unwrap();
+    }
+    expect_file!["../testdata/notes/runbooks.txt"].assert_eq(&all);
 }
 
 #[test]

@@ -168,7 +168,13 @@ impl Tale {
     }
 
     pub(super) fn done(&mut self, by: &str, step: &str) -> &mut Self {
-        self.by(by, Event::StepDone { step: step.into() })
+        self.by(
+            by,
+            Event::StepDone {
+                step: step.into(),
+                host: None,
+            },
+        )
     }
 
     pub(super) fn turns(&mut self, leg: Leg, planned: bool, because: &str) -> &mut Self {

@@ -95,9 +95,9 @@ fn of_people() -> impl Strategy<Value = Event> {
         });
     let skip = (step_id(), text()).prop_map(|(step, because)| Event::StepSkipped { step, because });
     prop_oneof![
-        step_id().prop_map(|step| Event::StepDone { step }),
+        step_id().prop_map(|step| Event::StepDone { step, host: None }),
         step_id().prop_map(|step| Event::StepApproved { step }),
-        step_id().prop_map(|step| Event::RetryCalled { step }),
+        step_id().prop_map(|step| Event::RetryCalled { step, host: None }),
         skip,
         vote,
         why().prop_map(|because| Event::Paused { because }),
