@@ -16,27 +16,42 @@ const CALENDAR_MOST: u64 = 4 * 1024 * 1024;
 /// Says why it cannot be read. A calendar of which one event cannot be read is
 /// not read at all: a freeze that is overlooked is worse than one that is asked about.
 pub fn read(path: &Path) -> Result<Vec<(Timestamp, Timestamp, String)>, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.kind().to_string())?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|error| error.kind().to_string())?
+        .len();
     if size > CALENDAR_MOST {
         return Err(format!("it is larger than {CALENDAR_MOST} bytes"));
     }
     let text = std::fs::read_to_string(path).map_err(|error| error.kind().to_string())?;
     let calendar: Calendar = text.parse()?;
     let mut events = Vec::new();
-    for event in calendar.components.iter().filter_map(|component| component.as_event()) {
+    for event in calendar
+        .components
+        .iter()
+        .filter_map(|component| component.as_event())
+    {
         let what = event.get_summary().unwrap_or("a freeze").to_owned();
         if event.property_value("RRULE").is_some() {
-            return Err(format!("the event “{what}” repeats, which Baton cannot read yet"));
+            return Err(format!(
+                "the event “{what}” repeats, which Baton cannot read yet"
+            ));
         }
-        let start = event.get_start().ok_or_else(|| format!("the event “{what}” has no start"))?;
-        let from = instant(&start, 0).ok_or_else(|| format!("the start of “{what}” cannot be read"))?;
+        let start = event
+            .get_start()
+            .ok_or_else(|| format!("the event “{what}” has no start"))?;
+        let from =
+            instant(&start, 0).ok_or_else(|| format!("the start of “{what}” cannot be read"))?;
         // Without an end, an event on a date lasts that day (RFC 5545, 3.6.1).
         let to = match event.get_end() {
             Some(end) => instant(&end, 0),
             None if matches!(start, DatePerhapsTime::Date(_)) => instant(&start, 1),
             None => Some(from),
         };
-        events.push((from, to.ok_or_else(|| format!("the end of “{what}” cannot be read"))?, what));
+        events.push((
+            from,
+            to.ok_or_else(|| format!("the end of “{what}” cannot be read"))?,
+            what,
+        ));
     }
     Ok(events)
 }
@@ -70,14 +85,18 @@ mod tests {
     fn events(lines: &str) -> Result<Vec<(Timestamp, Timestamp, String)>, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("freezes.ics");
-        let body = format!("BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n");
+        let body = format!(
+            "BEGIN:VCALENDAR\nVERSION:2.0\nBEGIN:VEVENT\nUID:1\n{lines}\nEND:VEVENT\nEND:VCALENDAR\n"
+        );
         std::fs::write(&path, body.replace('\n', "\r\n")).unwrap();
         read(&path)
     }
 
     #[test]
     fn events_are_read_in_their_zone() {
-        let read = events("SUMMARY:Sale\nDTSTART;TZID=Europe/Prague:20261127T090000\nDTEND:20261127T120000Z");
+        let read = events(
+            "SUMMARY:Sale\nDTSTART;TZID=Europe/Prague:20261127T090000\nDTEND:20261127T120000Z",
+        );
         let (from, to, what) = read.unwrap().remove(0);
         assert_eq!(from.to_string(), "2026-11-27T08:00:00Z");
         assert_eq!(to.to_string(), "2026-11-27T12:00:00Z");
@@ -89,7 +108,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said() {
         assert!(events("SUMMARY:x").unwrap_err().contains("no start"));
-        assert!(events("DTSTART:20261127T090000Z\nRRULE:FREQ=DAILY").unwrap_err().contains("repeats"));
+        assert!(
+            events("DTSTART:20261127T090000Z\nRRULE:FREQ=DAILY")
+                .unwrap_err()
+                .contains("repeats")
+        );
         assert!(read(Path::new("/nonexistent/x.ics")).is_err());
     }
 }

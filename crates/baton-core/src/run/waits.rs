@@ -109,7 +109,11 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
         .filter_map(|i| step_waits(state, *i, now))
         .collect();
     if state.awaits_acceptance() {
-        let receivers = state.plan.contract.members(&state.plan.contract.to).unwrap_or_default();
+        let receivers = state
+            .plan
+            .contract
+            .members(&state.plan.contract.to)
+            .unwrap_or_default();
         waits.push(plain(receivers, Ask::AcceptLive));
     }
     waits
@@ -119,7 +123,10 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
 fn holders(state: &State, role: &str) -> Vec<Handle> {
     let contract = &state.plan.contract;
     let role = contract.roles.get(role);
-    let held = role.into_iter().flat_map(|role| [&role.owner, &role.backup]).flatten();
+    let held = role
+        .into_iter()
+        .flat_map(|role| [&role.owner, &role.backup])
+        .flatten();
     let mut people = Vec::new();
     for person in held.filter_map(|who| contract.members(who)).flatten() {
         if !people.contains(&person) {

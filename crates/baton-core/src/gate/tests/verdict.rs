@@ -1,6 +1,6 @@
 //! The verdict as a whole: its states, its waivers, its shape.
 
-use expect_test::expect;
+use expect_test::expect_file;
 use proptest::prelude::*;
 
 use super::world::*;
@@ -394,80 +394,5 @@ fn the_report_has_the_fixed_shape() {
         &plan.digests.content,
         *now,
     );
-    expect![[r#"
-        {
-          "format": 1,
-          "handoff": "shop",
-          "environment": "production",
-          "release": "2.4.0",
-          "plan": "sha256:ed7002b439e9ac845f22357d822bac1444730fbdb6016d3ec9432297b9ec9f73",
-          "at": "2026-11-25T08:10:00Z",
-          "verdict": "not-ready",
-          "questions": [
-            {
-              "key": "definition",
-              "state": "answered"
-            },
-            {
-              "key": "alignment",
-              "state": "answered"
-            },
-            {
-              "key": "parity",
-              "state": "answered"
-            },
-            {
-              "key": "ownership",
-              "state": "answered"
-            },
-            {
-              "key": "runbook",
-              "state": "answered"
-            },
-            {
-              "key": "rehearsal",
-              "state": "open"
-            },
-            {
-              "key": "room",
-              "state": "later"
-            },
-            {
-              "key": "review",
-              "state": "declined"
-            }
-          ],
-          "blockers": [
-            {
-              "code": "rehearsal.stale",
-              "question": "rehearsal",
-              "says": "The rehearsal in staging (run_rehearsal) is stale: the plan has changed since.",
-              "names": [
-                "plan"
-              ],
-              "owner": "omar",
-              "next": "baton rehearse staging"
-            }
-          ],
-          "waived": [
-            {
-              "code": "definition.missing",
-              "question": "definition",
-              "says": "tests (tests holds) has not been run on this release.",
-              "names": [
-                "tests"
-              ],
-              "because": "it is known",
-              "owner": "omar",
-              "until": "2026-12-01T00:00:00Z"
-            }
-          ],
-          "declined": [
-            {
-              "question": "review",
-              "because": "not this time",
-              "by": "pia"
-            }
-          ]
-        }"#]].assert_eq(&serde_json::to_string_pretty(&report).unwrap());
+    expect_file!["report.json"].assert_eq(&serde_json::to_string_pretty(&report).unwrap());
 }
