@@ -75,13 +75,13 @@ pub struct Readings {
     pub fingerprints: BTreeMap<Digest, Fingerprint>,
     /// For each freeze calendar of the contract its events (from, to, what),
     /// or why it could not be read.
-    pub calendars: BTreeMap<String, Result<Vec<Event>, String>>,
+    pub calendars: BTreeMap<String, Result<Vec<CalendarEvent>, String>>,
     /// Whether the launch is about to begin, so that `room` is asked.
     pub at_launch: bool,
 }
 
 /// One event of a calendar: first moment, first moment after it, what it is.
-pub type Event = (Timestamp, Timestamp, String);
+pub type CalendarEvent = (Timestamp, Timestamp, String);
 
 /// May this release go?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -478,8 +478,9 @@ impl Facts {
                 }
             }
             (Event::Reviewed { of }, _) => {
-                self.runs
-                    .retain(|id, run| id != of || run.terms.what == RunKind::Rehearsal);
+                // Only a launch that ended waits for its review; a rehearsal stays evidence.
+                let met = |run: &Run| run.terms.what == RunKind::Launch && run.ended.is_some();
+                self.runs.retain(|id, run| id != of || !met(run));
             }
             _ => {}
         }
