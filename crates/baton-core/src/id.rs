@@ -46,6 +46,12 @@ macro_rules! names {
             }
         }
 
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
         impl Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0
@@ -158,11 +164,13 @@ impl Digest {
 
     /// The digest of a hasher that was fed piece by piece.
     pub fn finish(hasher: Sha256) -> Self {
-        use fmt::Write as _;
+        const HEX: &[u8; 16] = b"0123456789abcdef";
         let mut text = String::with_capacity(71);
         text.push_str("sha256:");
         for byte in hasher.finalize() {
-            let _written = write!(text, "{byte:02x}");
+            for half in [byte >> 4, byte & 15] {
+                text.push(char::from(HEX[usize::from(half)]));
+            }
         }
         Self(text)
     }

@@ -12,6 +12,18 @@ pub mod time;
 
 pub mod parity;
 
-pub mod handoff;
+pub mod watch;
 
 pub mod forecast;
+
+pub mod handoff;
+
+pub mod event;
+
+pub mod ledger;
+
+pub mod gate;
+
+pub mod run;
+
+pub mod review;

@@ -1,2 +1,35 @@
-//! placeholder
-fn main() {}
+//! `baton`: takes a release from developed to in production and accepted.
+//!
+//! This file only joins the parts: arguments become settings, settings and a
+//! command become an [`exit::Exit`] or a [`failure::Failure`], and both become an exit status.
+
+mod args;
+mod commands;
+mod desk;
+mod env_vars;
+mod exit;
+mod failure;
+mod render;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    let out = render::Out::new(&args.global);
+    let done = match args.command {
+        // The wrapper of one attempt: no settings, no ledger, nothing that could fail.
+        args::Command::Attempt { folder } => commands::attempt::run(&folder),
+        command => settings::Settings::resolve(&args.global)
+            .and_then(|settings| commands::run(command, &settings, &out)),
+    };
+    match done {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            out.failure(&failure);
+            failure.kind.exit().code()
+        }
+    }
+}

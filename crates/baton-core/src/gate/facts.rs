@@ -1,0 +1,555 @@
+//! What the gate remembers of the ledger.
+//!
+//! [`Facts`] is a fold of entries: one [`Facts::apply`] changes it, in ledger
+//! order. It keeps the latest word on everything and forgets what no rule asks
+//! for, so that it stays small enough to be cached beside the head it was
+//! folded up to. It judges nothing: whether a word still counts is decided
+//! against the plan, in [`assess`](super::assess).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::event::{Ending, Event, Outcome, RunKind, RunTerms};
+use crate::id::{
+    Component, CriterionId, Digest, EnvName, ExpectationId, Handle, HandoffId, HostName, LessonId,
+    MeasureId, RunId, Seq, StepId, TeamName,
+};
+use crate::ledger::Entry;
+
+/// The version of the stored form of [`Facts`]. A cache of another version is
+/// thrown away and folded again.
+pub const FACTS_FORMAT: u32 = 1;
+
+/// Everything the gate asks of one handoff's past, and the lessons of all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    format: u32,
+    handoff: HandoffId,
+    pub(super) criteria: BTreeMap<CriterionId, Evidence>,
+    pub(super) signatures: BTreeMap<CriterionId, BTreeMap<Handle, Signature>>,
+    pub(super) measures: BTreeMap<MeasureId, Sight>,
+    pub(super) secrets: BTreeMap<EnvName, SecretsSeen>,
+    pub(super) preflights: BTreeMap<EnvName, BTreeMap<StepId, HostProofs>>,
+    pub(super) answers: BTreeMap<ExpectationId, Vec<Answer>>,
+    pub(super) offers: BTreeMap<Handle, Word>,
+    pub(super) accepts: BTreeMap<Handle, Word>,
+    pub(super) mine: BTreeMap<Handle, BTreeMap<String, Digest>>,
+    pub(super) fingerprints: BTreeMap<EnvName, Prints>,
+    pub(super) runs: BTreeMap<RunId, Run>,
+    pub(super) votes: BTreeMap<Handle, Vote>,
+    pub(super) launch_turn: Option<Seq>,
+    pub(super) lessons: BTreeMap<LessonId, Lesson>,
+}
+
+/// The preflights of one step, by host, then by person.
+pub(super) type HostProofs = BTreeMap<HostName, BTreeMap<Handle, Proof>>;
+
+/// The latest run of a criterion's command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Evidence {
+    pub(super) definition: Digest,
+    pub(super) release: Digest,
+    pub(super) environment: Option<Digest>,
+    pub(super) end: Ending,
+    pub(super) guard: Option<Ending>,
+    pub(super) at: Timestamp,
+}
+
+/// A person's latest signature under a criterion.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Signature {
+    pub(super) definition: Digest,
+    pub(super) release: Digest,
+    pub(super) at: Timestamp,
+}
+
+/// The latest look at a success measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Sight {
+    pub(super) definition: Digest,
+    pub(super) blind: Option<String>,
+}
+
+/// The latest time the secrets of an environment were asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct SecretsSeen {
+    pub(super) definition: Digest,
+    pub(super) secrets: BTreeMap<String, Option<String>>,
+}
+
+/// A person's latest preflight of a step on a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Proof {
+    pub(super) definition: Digest,
+    pub(super) end: Ending,
+    pub(super) seq: Seq,
+}
+
+/// One committed answer, and what it said once it was opened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) seq: Seq,
+    pub(super) by: Handle,
+    pub(super) team: TeamName,
+    pub(super) definition: Digest,
+    pub(super) commitment: Digest,
+    pub(super) opened: Option<(Seq, String)>,
+}
+
+/// A person's latest word on some content. Saying the same again keeps its place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Word {
+    pub(super) content: Digest,
+    pub(super) seq: Seq,
+}
+
+/// The fingerprints of one environment that the gate may compare.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Prints {
+    pub(super) latest: Option<Print>,
+    pub(super) before: BTreeMap<RunId, Print>,
+}
+
+/// One fingerprint, as a reference to its blob.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Print {
+    pub(super) definition: Digest,
+    pub(super) collectors: Digest,
+    pub(super) fingerprint: Digest,
+    pub(super) at: Timestamp,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Run {
+    pub(super) terms: RunTerms,
+    pub(super) opened_at: Timestamp,
+    pub(super) by: Handle,
+    pub(super) ended: Option<Ended>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ended {
+    pub(super) outcome: Outcome,
+    pub(super) because: String,
+    pub(super) at: Timestamp,
+    pub(super) seq: Seq,
+    pub(super) undone: BTreeSet<StepId>,
+}
+
+/// A person's latest vote.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Vote {
+    pub(super) go: bool,
+    pub(super) confidence: u8,
+    pub(super) because: Option<String>,
+    pub(super) content: Digest,
+    pub(super) seq: Seq,
+}
+
+/// A lesson that is not met yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Lesson {
+    pub(super) text: String,
+    pub(super) touches: Vec<Component>,
+    pub(super) owner: Handle,
+}
+
+/// What a blind answer commits to: SHA-256 over the salt, a zero byte and the value.
+pub fn commitment(salt: &str, value: &str) -> Digest {
+    Digest::finish(
+        Sha256::new()
+            .chain_update(salt)
+            .chain_update([0])
+            .chain_update(value),
+    )
+}
+
+impl Facts {
+    /// Nothing has happened yet to this handoff.
+    pub fn new(handoff: HandoffId) -> Self {
+        Self {
+            format: FACTS_FORMAT,
+            handoff,
+            criteria: BTreeMap::new(),
+            signatures: BTreeMap::new(),
+            measures: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            preflights: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            accepts: BTreeMap::new(),
+            mine: BTreeMap::new(),
+            fingerprints: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            votes: BTreeMap::new(),
+            launch_turn: None,
+            lessons: BTreeMap::new(),
+        }
+    }
+
+    /// Whether these facts are of this handoff and this [`FACTS_FORMAT`]; a
+    /// cache that is not is folded again.
+    pub fn are_of(&self, handoff: &HandoffId) -> bool {
+        self.format == FACTS_FORMAT && self.handoff == *handoff
+    }
+
+    /// The blobs of the fingerprints the gate may compare.
+    pub fn fingerprint_blobs(&self) -> impl Iterator<Item = &Digest> {
+        self.fingerprints.values().flat_map(|prints| {
+            let all = prints.latest.iter().chain(prints.before.values());
+            all.map(|print| &print.fingerprint)
+        })
+    }
+
+    /// The run of this handoff that is not over; there is one at most.
+    pub fn open_run(&self) -> Option<&RunId> {
+        let mut runs = self.runs.iter().rev();
+        runs.find(|(_, run)| run.ended.is_none()).map(|(id, _)| id)
+    }
+
+    /// The latest run of this handoff, open or over.
+    pub fn latest_run(&self) -> Option<&RunId> {
+        self.runs.keys().next_back()
+    }
+
+    /// Takes the next entry of the ledger into account. Entries of other
+    /// handoffs only teach lessons.
+    pub fn apply(&mut self, entry: &Entry) {
+        self.learn(&entry.event);
+        if entry.handoff != self.handoff {
+            return;
+        }
+        match &entry.event {
+            Event::CriterionRan { .. }
+            | Event::Signed { .. }
+            | Event::MeasureSeen { .. }
+            | Event::SecretsResolved { .. } => self.apply_evidence(entry),
+            Event::Preflighted { .. } | Event::Fingerprinted { .. } => self.apply_reading(entry),
+            Event::Answered { .. } | Event::Opened { .. } => self.apply_answer(entry),
+            Event::Offered { .. }
+            | Event::Accepted { .. }
+            | Event::AcceptedMine { .. }
+            | Event::Voted { .. } => self.apply_word(entry),
+            Event::RunOpened(_) | Event::RunEnded { .. } | Event::Reviewed { .. } => {
+                self.apply_run(entry);
+            }
+            // The steps of a run, the talk in the room and lessons are no evidence of the gate.
+            _ => {}
+        }
+    }
+
+    fn learn(&mut self, event: &Event) {
+        match event {
+            Event::LessonKept {
+                lesson,
+                text,
+                touches,
+                owner,
+            } => {
+                let kept = Lesson {
+                    text: text.clone(),
+                    touches: touches.clone(),
+                    owner: owner.clone(),
+                };
+                self.lessons.insert(lesson.clone(), kept);
+            }
+            Event::LessonMet { lesson, .. } => {
+                self.lessons.remove(lesson);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_evidence(&mut self, entry: &Entry) {
+        let at = entry.at;
+        match &entry.event {
+            Event::CriterionRan {
+                criterion,
+                definition,
+                release,
+                environment,
+                end,
+                guard,
+                ..
+            } => {
+                let evidence = Evidence {
+                    definition: definition.clone(),
+                    release: release.clone(),
+                    environment: environment.clone(),
+                    end: end.clone(),
+                    guard: guard.clone(),
+                    at,
+                };
+                self.criteria.insert(criterion.clone(), evidence);
+            }
+            Event::Signed {
+                criterion,
+                definition,
+                release,
+            } => {
+                let signature = Signature {
+                    definition: definition.clone(),
+                    release: release.clone(),
+                    at,
+                };
+                let of = self.signatures.entry(criterion.clone()).or_default();
+                of.insert(entry.by.clone(), signature);
+            }
+            Event::MeasureSeen {
+                measure,
+                definition,
+                blind,
+            } => {
+                let sight = Sight {
+                    definition: definition.clone(),
+                    blind: blind.clone(),
+                };
+                self.measures.insert(measure.clone(), sight);
+            }
+            Event::SecretsResolved {
+                environment,
+                definition,
+                secrets,
+            } => {
+                let seen = SecretsSeen {
+                    definition: definition.clone(),
+                    secrets: secrets.clone(),
+                };
+                self.secrets.insert(environment.clone(), seen);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_reading(&mut self, entry: &Entry) {
+        match &entry.event {
+            Event::Preflighted {
+                step,
+                host,
+                environment,
+                definition,
+                end,
+            } => {
+                let proof = Proof {
+                    definition: definition.clone(),
+                    end: end.clone(),
+                    seq: entry.seq,
+                };
+                self.preflights
+                    .entry(environment.clone())
+                    .or_default()
+                    .entry(step.clone())
+                    .or_default()
+                    .entry(host.clone())
+                    .or_default()
+                    .insert(entry.by.clone(), proof);
+            }
+            Event::Fingerprinted {
+                environment,
+                definition,
+                collectors,
+                fingerprint,
+                before,
+            } => {
+                let print = Print {
+                    definition: definition.clone(),
+                    collectors: collectors.clone(),
+                    fingerprint: fingerprint.clone(),
+                    at: entry.at,
+                };
+                let prints = self.fingerprints.entry(environment.clone()).or_default();
+                if let Some(run) = before {
+                    prints.before.insert(run.clone(), print.clone());
+                }
+                prints.latest = Some(print);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_answer(&mut self, entry: &Entry) {
+        let (by, seq) = (&entry.by, entry.seq);
+        match &entry.event {
+            Event::Answered {
+                expectation,
+                definition,
+                team,
+                commitment,
+            } => self
+                .answers
+                .entry(expectation.clone())
+                .or_default()
+                .push(Answer {
+                    seq,
+                    by: by.clone(),
+                    team: team.clone(),
+                    definition: definition.clone(),
+                    commitment: commitment.clone(),
+                    opened: None,
+                }),
+            Event::Opened {
+                expectation,
+                team,
+                value,
+                salt,
+            } => {
+                let shown = commitment(salt, value);
+                let answers = self.answers.get_mut(expectation).into_iter().flatten();
+                // What was not committed to is no answer; the first opening counts.
+                for answer in answers {
+                    if answer.team == *team && answer.commitment == shown && answer.opened.is_none()
+                    {
+                        answer.opened = Some((seq, value.clone()));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_word(&mut self, entry: &Entry) {
+        let (by, seq) = (&entry.by, entry.seq);
+        match &entry.event {
+            Event::Offered { content } => say(&mut self.offers, by, content, seq),
+            Event::Accepted { content } => say(&mut self.accepts, by, content, seq),
+            Event::AcceptedMine { items } => {
+                let accepted = items.iter().map(|(key, d)| (key.clone(), d.clone()));
+                self.mine.entry(by.clone()).or_default().extend(accepted);
+            }
+            Event::Voted {
+                go,
+                confidence,
+                because,
+                content,
+            } => {
+                let vote = Vote {
+                    go: *go,
+                    confidence: *confidence,
+                    because: because.clone(),
+                    content: content.clone(),
+                    seq,
+                };
+                self.votes.insert(by.clone(), vote);
+            }
+            _ => {}
+        }
+    }
+
+    fn apply_run(&mut self, entry: &Entry) {
+        match (&entry.event, &entry.run) {
+            (Event::RunOpened(terms), Some(id)) => {
+                if terms.what == RunKind::Launch {
+                    self.launch_turn = Some(entry.seq);
+                }
+                let run = Run {
+                    terms: terms.clone(),
+                    opened_at: entry.at,
+                    by: entry.by.clone(),
+                    ended: None,
+                };
+                self.runs.insert(id.clone(), run);
+            }
+            (
+                Event::RunEnded {
+                    outcome,
+                    because,
+                    undone,
+                },
+                Some(id),
+            ) => {
+                let Some(run) = self.runs.get_mut(id) else {
+                    return;
+                };
+                run.ended = Some(Ended {
+                    outcome: *outcome,
+                    because: because.clone(),
+                    at: entry.at,
+                    seq: entry.seq,
+                    undone: undone.iter().cloned().collect(),
+                });
+                match run.terms.what {
+                    RunKind::Launch => self.launch_turn = Some(entry.seq),
+                    RunKind::Rehearsal => self.forget_outdone(id),
+                }
+            }
+            (Event::Reviewed { of }, _) => {
+                // Only a launch that ended waits for its review; a rehearsal stays evidence.
+                let met = |run: &Run| run.terms.what == RunKind::Launch && run.ended.is_some();
+                self.runs.retain(|id, run| id != of || !met(run));
+            }
+            _ => {}
+        }
+    }
+
+    /// Of the rehearsals in one environment only the latest that ended and the
+    /// latest that succeeded are ever asked for; one that was broken on purpose never is.
+    fn forget_outdone(&mut self, ended: &RunId) {
+        let Some(latest) = self.runs.get(ended) else {
+            return;
+        };
+        let environment = latest.terms.environment.clone();
+        let (broken, succeeded) = (latest.terms.fail_at.is_some(), latest.succeeded());
+        let outdone = |id: &RunId, run: &Run| match id == ended {
+            true => broken,
+            false => {
+                let older = run.terms.what == RunKind::Rehearsal && run.ended.is_some();
+                older
+                    && !broken
+                    && run.terms.environment == environment
+                    && (succeeded || !run.succeeded())
+            }
+        };
+        let gone: Vec<RunId> = self
+            .runs
+            .extract_if(.., |id, run| outdone(id, run))
+            .map(|(id, _)| id)
+            .collect();
+        if let Some(prints) = self.fingerprints.get_mut(&environment) {
+            prints.before.retain(|id, _| !gone.contains(id));
+        }
+    }
+
+    /// The latest ended rehearsal in an environment, those broken on purpose left out.
+    pub(super) fn rehearsal(&self, environment: &EnvName) -> Option<(&RunId, &Run, &Ended)> {
+        self.rehearsals(environment)
+            .max_by_key(|(_, _, ended)| ended.seq)
+    }
+
+    /// The latest rehearsal in an environment that succeeded.
+    pub(super) fn proof(&self, environment: &EnvName) -> Option<(&RunId, &Run, &Ended)> {
+        self.rehearsals(environment)
+            .filter(|(_, _, ended)| ended.outcome == Outcome::Succeeded)
+            .max_by_key(|(_, _, ended)| ended.seq)
+    }
+
+    fn rehearsals(&self, environment: &EnvName) -> impl Iterator<Item = (&RunId, &Run, &Ended)> {
+        self.runs.iter().filter_map(move |(id, run)| {
+            let counts =
+                run.terms.what == RunKind::Rehearsal && run.terms.environment == *environment;
+            run.ended
+                .as_ref()
+                .filter(|_| counts)
+                .map(|ended| (id, run, ended))
+        })
+    }
+}
+
+impl Run {
+    fn succeeded(&self) -> bool {
+        self.ended
+            .as_ref()
+            .is_some_and(|ended| ended.outcome == Outcome::Succeeded)
+    }
+}
+
+fn say(words: &mut BTreeMap<Handle, Word>, by: &Handle, content: &Digest, seq: Seq) {
+    if words.get(by).is_none_or(|word| word.content != *content) {
+        let content = content.clone();
+        words.insert(by.clone(), Word { content, seq });
+    }
+}

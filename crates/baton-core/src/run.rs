@@ -1,0 +1,15 @@
+//! A run: what has happened, and what is next.
+//!
+//! `state` is the only place where a run's state changes ([`State::apply`]);
+//! `next` is the only place that chooses ([`next::next`]); a driver at the edge
+//! obeys. Resuming is the same loop on a longer log. `waits` says who has to do
+//! what, from the same state.
+
+pub mod condition;
+pub mod next;
+pub mod order;
+pub mod state;
+pub mod waits;
+
+pub use next::{Next, next};
+pub use state::{Illegal, State};

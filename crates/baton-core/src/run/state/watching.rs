@@ -1,0 +1,207 @@
+//! The judge's part of a run's state: what is watched, and what it saw.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Illegal, State, Watching};
+use crate::handoff::contract::{Measure, Source, WatchTerms};
+use crate::id::{HostName, MeasureId, StepId};
+use crate::ledger::Entry;
+use crate::run::order;
+use crate::time::Duration;
+use crate::watch::{self, Decision, Judge, Sample, Verdict};
+
+/// The longest pause between two looks of the judge.
+const INTERVAL_MOST: Duration = Duration::from_secs(15);
+/// The shortest: below it, probes would not come back in between.
+const INTERVAL_LEAST: Duration = Duration::from_secs(1);
+/// Into how many looks a watch is cut, between those two.
+const LOOKS: u64 = 40;
+
+/// One address the judge asks, and for whom it speaks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Probe {
+    /// The measure.
+    pub measure: MeasureId,
+    /// The host that answers.
+    pub host: HostName,
+    /// Whether the host has changed; one that has not is the control.
+    pub changed: bool,
+    /// The address, its variables filled in.
+    pub url: String,
+    /// How often.
+    pub every: Duration,
+    /// An answer slower than this is bad.
+    pub slower_than: Option<Duration>,
+}
+
+/// How long the judge pauses between two looks.
+fn interval(lasts: Duration) -> Duration {
+    let millis = lasts.as_millis() / LOOKS;
+    Duration::from_millis(millis.clamp(INTERVAL_LEAST.as_millis(), INTERVAL_MOST.as_millis()))
+}
+
+impl State {
+    /// The measures and terms of the watch, when the contract has them.
+    pub(in crate::run) fn watch_terms(&self) -> Option<(&[Measure], WatchTerms)> {
+        let measures = self.plan.contract.success.defined()?;
+        let terms = self.plan.contract.watch?;
+        (!measures.is_empty()).then_some((measures.as_slice(), terms))
+    }
+
+    /// Whether nothing of the whole release is left to watch.
+    pub(in crate::run) fn watch_over(&self) -> bool {
+        self.watched || self.watch_terms().is_none()
+    }
+
+    /// How long the present watch lasts.
+    pub(in crate::run) fn watch_lasts(&self, step: Option<&StepId>) -> Duration {
+        let of_step = step
+            .and_then(|id| self.plan.step(id))
+            .and_then(|step| step.written.watch);
+        let of_run = self.watch_terms().map(|(_, terms)| terms.lasts);
+        of_step.or(of_run).unwrap_or_default()
+    }
+
+    pub(super) fn watch_began(
+        &mut self,
+        entry: &Entry,
+        step: Option<&StepId>,
+        stage: u32,
+    ) -> Result<(), Illegal> {
+        let Some((measures, terms)) = self.watch_terms() else {
+            return Err(Illegal(
+                "the contract says nothing of what to watch".to_owned(),
+            ));
+        };
+        let lasts = self.watch_lasts(step);
+        let every = interval(lasts);
+        let looks = lasts.as_millis().div_ceil(every.as_millis()).max(1);
+        let judge = Judge::new(&watch::Terms {
+            measures: measures.iter().map(judged).collect(),
+            false_alarm: terms.false_alarm,
+            watch_intervals: u32::try_from(looks).unwrap_or(u32::MAX),
+            interval_s: u32::try_from(every.as_millis() / 1000).unwrap_or(1).max(1),
+            calibrated: false,
+        });
+        self.watch = Some(Watching {
+            step: step.cloned(),
+            stage,
+            began: entry.at,
+            looked: entry.at,
+            judge,
+            verdict: None,
+        });
+        Ok(())
+    }
+
+    /// The judge's verdict follows from the samples alone; the one that was
+    /// recorded must be the same.
+    pub(super) fn judged(
+        &mut self,
+        entry: &Entry,
+        samples: &BTreeMap<MeasureId, Sample>,
+        recorded: &Verdict,
+    ) -> Result<(), Illegal> {
+        let Some(watching) = &mut self.watch else {
+            return Err(Illegal("nothing is being watched".to_owned()));
+        };
+        watching.looked = entry.at;
+        let verdict = watching.judge.observe(samples);
+        if verdict.decision != recorded.decision {
+            return Err(Illegal(
+                "the verdict does not follow from what was counted".to_owned(),
+            ));
+        }
+        if verdict.decision == Decision::RollBack {
+            self.harm = Some(verdict.because.clone());
+        }
+        watching.verdict = Some(verdict);
+        Ok(())
+    }
+
+    pub(super) fn watch_ended(&mut self) -> Result<(), Illegal> {
+        let Some(watching) = self.watch.take() else {
+            return Err(Illegal("nothing is being watched".to_owned()));
+        };
+        match watching.step {
+            None => self.watched = true,
+            Some(step) => {
+                let i = self.step_index(&step)?;
+                self.steps[i].watched += 1;
+                self.finish_if_complete(i);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the judge would say of these samples, without taking them in.
+    pub fn verdict_on(&self, samples: &BTreeMap<MeasureId, Sample>) -> Option<Verdict> {
+        self.watch
+            .as_ref()
+            .map(|watching| watching.judge.clone().observe(samples))
+    }
+
+    /// Since when and until when the judge watches, and when it looks next.
+    pub fn watch_times(&self) -> Option<(Timestamp, Timestamp, Timestamp)> {
+        let watching = self.watch.as_ref()?;
+        let lasts = self.watch_lasts(watching.step.as_ref());
+        let next = interval(lasts).after(watching.looked);
+        Some((watching.began, lasts.after(watching.began), next))
+    }
+
+    /// Everything the judge asks at the moment; nothing while it does not watch.
+    pub fn probes(&self) -> BTreeSet<Probe> {
+        let (Some(watching), Some((measures, _))) = (&self.watch, self.watch_terms()) else {
+            return BTreeSet::new();
+        };
+        let changed = self.changed_hosts();
+        let whole = watching.step.is_none();
+        let hosts: Vec<&HostName> = self.plan.place().hosts.keys().collect();
+        let mut probes = BTreeSet::new();
+        for measure in measures {
+            let Source::Probe { url, every } = &measure.source else {
+                continue;
+            };
+            // An address that names no host speaks for the release as a whole.
+            let per_host = url.contains("$HOST")
+                || hosts.iter().any(|host| {
+                    self.plan.place().hosts[*host]
+                        .vars
+                        .keys()
+                        .any(|var| url.contains(&format!("${var}")))
+                });
+            let asked = if per_host {
+                hosts.as_slice()
+            } else {
+                &hosts[..hosts.len().min(1)]
+            };
+            for host in asked {
+                let _new = probes.insert(Probe {
+                    measure: measure.id.value.clone(),
+                    host: (*host).clone(),
+                    changed: whole || changed.contains(*host),
+                    url: order::filled(url, &self.plan, host),
+                    every: *every,
+                    slower_than: measure.quantile.map(|quantile| quantile.limit),
+                });
+            }
+        }
+        probes
+    }
+}
+
+/// A measure of the contract, as the judge sees it: shares of what is bad.
+fn judged(measure: &Measure) -> watch::Measure {
+    let limit = measure
+        .at_most
+        .or_else(|| measure.quantile.map(|quantile| 1.0 - quantile.q));
+    watch::Measure {
+        id: measure.id.value.clone(),
+        says: measure.says.clone(),
+        limit,
+        worse_by: measure.worse_by,
+        critical: true,
+    }
+}

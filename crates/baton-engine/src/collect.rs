@@ -1,0 +1,136 @@
+//! Reads the facts of one host.
+//!
+//! One POSIX `sh` script is made from the collectors and run once, in the
+//! host's folder, with the variables a step would see, in bounded time and
+//! output. A collector never fails: what could not be read is the status of its
+//! layer. Nothing is written on the host, and no secret is kept. It reads hosts
+//! of this machine; the script and its output suit any other transport.
+
+mod key;
+mod run;
+mod script;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use baton_core::id::Digest;
+use baton_core::parity::output::{OUTPUT_MAX, TEXT_MAX, parse};
+use baton_core::parity::secret::{Secrets, carries_secret, looks_secret};
+use baton_core::parity::{Collector, Fact, FactName, HostFacts, LayerStatus, Pattern, Value};
+
+pub use key::ledger_key;
+
+/// A host as its facts are read.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// Its folder.
+    pub dir: &'a Path,
+    /// The variables of environment and host, as a step sees them.
+    pub vars: &'a BTreeMap<String, String>,
+    /// The declared secrets that could be resolved. They are compared and
+    /// withheld, and never handed to the script.
+    pub secrets: &'a BTreeMap<String, String>,
+    /// The ledger's key, under which secrets are compared; see [`ledger_key`].
+    pub key: &'a [u8],
+}
+
+/// How much reading one host may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long the script may run.
+    pub time: Duration,
+    /// How many bytes it may print.
+    pub bytes: usize,
+}
+
+impl Default for Limits {
+    /// 20 seconds, which hash some gigabytes; 8 MiB.
+    fn default() -> Self {
+        Self {
+            time: Duration::from_secs(20),
+            bytes: OUTPUT_MAX,
+        }
+    }
+}
+
+/// Reads what the collectors ask for, within the usual [`Limits`].
+pub fn collect(site: Site<'_>, collectors: &[Collector]) -> HostFacts {
+    collect_within(site, collectors, Limits::default())
+}
+
+/// Reads what the collectors ask for. Every layer that is asked for has a
+/// status afterwards; no secret of the site stands in what is returned.
+pub fn collect_within(site: Site<'_>, collectors: &[Collector], limits: Limits) -> HostFacts {
+    let scripted: Vec<Collector> = collectors
+        .iter()
+        .filter(|collector| !matches!(collector, Collector::Env { .. }))
+        .filter(|collector| collector.is_built() && collector.check().is_ok())
+        .cloned()
+        .collect();
+    let mut host = by_script(site, &scripted, limits);
+    for collector in collectors {
+        let layer = collector.layer().to_owned();
+        if !collector.is_built() {
+            let reason = format!("this version of baton cannot read {layer}");
+            host.layers.insert(layer, LayerStatus::NotCollected(reason));
+        } else if let Err(reason) = collector.check() {
+            host.layers.insert(layer, LayerStatus::NotCollected(reason));
+        } else if let Collector::Env { names } = collector {
+            host.facts.extend(variables(site, names));
+            host.layers.entry(layer).or_insert(LayerStatus::Ok);
+        }
+    }
+    let guarded = site
+        .vars
+        .iter()
+        .filter(|(name, value)| looks_secret(name) || carries_secret(value));
+    let values = guarded.map(|(_, value)| value).chain(site.secrets.values());
+    Secrets::new(site.key, values.map(String::as_str)).withhold(host)
+}
+
+fn by_script(site: Site<'_>, scripted: &[Collector], limits: Limits) -> HostFacts {
+    if scripted.is_empty() {
+        return HostFacts::default();
+    }
+    let script = script::script(scripted);
+    match run::run(&script, site.dir, site.vars, limits) {
+        Ok(ran) => parse(&ran.output, scripted, &ran.unfinished),
+        Err(error) => {
+            let dir = site.dir.display();
+            let reason = format!("cannot start sh in {dir}: {error}");
+            parse(&[], scripted, &LayerStatus::NotCollected(reason))
+        }
+    }
+}
+
+/// The variables a step would see whose names fit. A secret is known by its
+/// name, by being declared, or by its value; a long value by its digest.
+fn variables(site: Site<'_>, names: &[String]) -> BTreeMap<FactName, Fact> {
+    let patterns: Vec<Pattern> = names
+        .iter()
+        .filter_map(|name| Pattern::new(name).ok())
+        .collect();
+    let asked = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+    let open = site.vars.iter().map(|(name, value)| {
+        let fact = if looks_secret(name) || carries_secret(value) {
+            Fact::secret(site.key, value)
+        } else if value.len() > TEXT_MAX {
+            Fact::stable(Value::Hash(Digest::of(value.as_bytes())))
+        } else {
+            Fact::stable(Value::Text(value.clone()))
+        };
+        (name, fact)
+    });
+    let secret = site
+        .secrets
+        .iter()
+        .map(|(name, value)| (name, Fact::secret(site.key, value)));
+    open.chain(secret)
+        .filter(|(name, _)| asked(name))
+        .map(|(name, fact)| (FactName::new("env", name), fact))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,498 @@
+//! The loop that drives one run.
+//!
+//! ```text
+//! next(state)            what the core chooses, from durable state alone
+//!   Record, Begin        staged: applied here, durable before anything is done
+//!   Start, Adopt, Look   flush what is staged, then act
+//!   Wait                 flush, then wait for an outcome, a person or the clock
+//! outcome                staged as a fact; with what follows from it, one flush
+//! ```
+//!
+//! The driver keeps nothing that the ledger does not have, but for outcomes it
+//! has just seen: when somebody else appended meanwhile, it folds the run again
+//! and stages those facts anew; what it had chosen, it chooses again. On
+//! [`Lost`] it returns and forgets; whoever takes the lease goes on.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use baton_core::event::{Event, Outcome};
+use baton_core::handoff::plan::{PLAN_FORMAT, Plan};
+use baton_core::id::{AttemptId, Epoch, Handle, HandoffId, RunId, Seq};
+use baton_core::ledger::canon::BATON;
+use baton_core::ledger::{Draft, Entry};
+use baton_core::run::order::{lease_name, order};
+use baton_core::run::state::Mode;
+use baton_core::run::{Illegal, Next, State, next};
+use baton_core::time::Duration;
+use baton_store::{Log, StoreError};
+use jiff::Timestamp;
+
+use crate::world::{Ended, Found, Lost, Wake, World};
+
+/// How long a driver's lease lasts unless renewed: long enough for a slow disk,
+/// short enough that nobody waits long for a dead one on another machine.
+pub const LEASE: Duration = Duration::from_secs(20);
+
+/// How many entries are read at a time.
+const PAGE: usize = 10_000;
+
+/// Why a driver returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halted {
+    /// The run is over.
+    Ended(Outcome),
+    /// The run is frozen until a named person decides.
+    Frozen,
+    /// The person at the terminal paused it, and nothing is under way.
+    Paused,
+    /// The person at the terminal left; commands under way go on.
+    Left,
+}
+
+/// Why a driver could not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DriveError {
+    /// The store said no.
+    #[error("cannot use the ledger")]
+    Store(#[from] StoreError),
+    /// The world was lost from sight.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    /// The ledger has no such run.
+    #[error("the ledger has no run {0}")]
+    NoRun(RunId),
+    /// The run was made by a Baton that this one does not understand, or its plan is gone.
+    #[error("cannot read the plan of {run}: {why}")]
+    Plan {
+        /// The run.
+        run: RunId,
+        /// Why.
+        why: String,
+    },
+    /// The ledger holds what cannot be; a bug of ours, or a ledger written by hand.
+    #[error("entry {seq} of {run} is not legal where it stands")]
+    Illegal {
+        /// The run.
+        run: RunId,
+        /// The entry.
+        seq: Seq,
+        /// Why not.
+        #[source]
+        why: Illegal,
+    },
+}
+
+/// Folds a run from the ledger: its state, up to the last entry.
+///
+/// # Errors
+/// When there is no such run, or its plan or entries cannot be used.
+pub fn fold(log: &mut impl Log, run: &RunId) -> Result<State, DriveError> {
+    let mut state: Option<State> = None;
+    let mut after = Seq(0);
+    loop {
+        let page = log.read_run(run, after, PAGE)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for entry in &page {
+            apply_or_open(log, run, &mut state, entry)?;
+        }
+    }
+    state.ok_or_else(|| DriveError::NoRun(run.clone()))
+}
+
+fn apply_or_open(
+    log: &mut impl Log,
+    run: &RunId,
+    state: &mut Option<State>,
+    entry: &Entry,
+) -> Result<(), DriveError> {
+    let illegal = |why| DriveError::Illegal {
+        run: run.clone(),
+        seq: entry.seq,
+        why,
+    };
+    match state {
+        Some(state) => state.apply(entry).map_err(illegal),
+        None => {
+            let plan = plan_of(log, run, entry)?;
+            *state = Some(State::open(Arc::new(plan), entry).map_err(illegal)?);
+            Ok(())
+        }
+    }
+}
+
+fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Plan, DriveError> {
+    let broken = |why: String| DriveError::Plan {
+        run: run.clone(),
+        why,
+    };
+    let Event::RunOpened(terms) = &entry.event else {
+        return Err(broken("its first entry does not open it".to_owned()));
+    };
+    let bytes = log.get(&terms.plan)?.ok_or_else(|| {
+        broken(format!(
+            "the plan {} is not in the ledger",
+            terms.plan.short()
+        ))
+    })?;
+    let plan: Plan = serde_json::from_slice(&bytes)
+        .map_err(|error| broken(format!("it does not parse: {error}")))?;
+    if plan.format != PLAN_FORMAT {
+        return Err(broken(format!(
+            "its format is {}, not {PLAN_FORMAT}",
+            plan.format
+        )));
+    }
+    Ok(plan)
+}
+
+/// Something staged: applied to the state in memory, not yet durable.
+struct Staged {
+    draft: Draft,
+    /// Seen in the world, not chosen: it survives a fold of the run anew.
+    fact: bool,
+}
+
+/// Drives one run until it halts.
+pub struct Driver<'a, L, W> {
+    log: &'a mut L,
+    world: &'a mut W,
+    /// Told of every entry of the run once it is durable.
+    observer: &'a mut dyn FnMut(&Entry, &State),
+    run: RunId,
+    handoff: HandoffId,
+    me: Handle,
+    lease: String,
+    epoch: Epoch,
+    renewed: Timestamp,
+    state: State,
+    head: Seq,
+    seen: u64,
+    staged: Vec<Staged>,
+    begun: BTreeSet<AttemptId>,
+    leaving: bool,
+}
+
+impl<'a, L: Log, W: World> Driver<'a, L, W> {
+    /// Takes the run's lease and folds the run. `me` is the person at the
+    /// terminal, `holder` says for others who and where; `steal` takes the
+    /// lease from a holder that is known to be gone.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] when another driver holds the run; else as [`fold`].
+    pub fn take(
+        log: &'a mut L,
+        world: &'a mut W,
+        observer: &'a mut dyn FnMut(&Entry, &State),
+        run: &RunId,
+        me: &Handle,
+        holder: &str,
+        steal: bool,
+    ) -> Result<Self, DriveError> {
+        let lease = lease_name(run);
+        let now = world.now();
+        let epoch = log.lease(&lease, holder, now, LEASE, steal)?;
+        let seen = log.changed()?;
+        let (head, _) = log.head()?;
+        let state = fold(log, run)?;
+        let handoff = state.plan.handoff.clone();
+        let mut driver = Self {
+            log,
+            world,
+            observer,
+            run: run.clone(),
+            handoff,
+            me: me.clone(),
+            lease,
+            epoch,
+            renewed: now,
+            state,
+            head,
+            seen,
+            staged: Vec::new(),
+            begun: BTreeSet::new(),
+            leaving: false,
+        };
+        if driver.state.ended().is_none() {
+            let took = Event::DriverTook {
+                epoch,
+                holder: holder.to_owned(),
+            };
+            driver.stage(took, BATON, false)?;
+        }
+        Ok(driver)
+    }
+
+    /// Drives until the run is over, frozen, or left.
+    ///
+    /// # Errors
+    /// [`DriveError`]; the run can be taken again after any of them.
+    pub fn drive(mut self) -> Result<(Halted, State), DriveError> {
+        loop {
+            let now = self.world.now();
+            match next(&self.state, &self.begun, now) {
+                Next::Record(event) => self.stage(event, BATON, false)?,
+                Next::Begin { step, host, role } => {
+                    let attempt = AttemptId::made(now, self.world.random());
+                    let epoch = self.epoch;
+                    let event = Event::AttemptStarted {
+                        attempt,
+                        step,
+                        host,
+                        role,
+                        epoch,
+                    };
+                    self.stage(event, BATON, false)?;
+                }
+                Next::Start(attempt) => {
+                    if self.flush()? {
+                        self.start(&attempt)?;
+                    }
+                }
+                Next::Adopt(attempt) => {
+                    if self.flush()? {
+                        self.adopt(&attempt)?;
+                    }
+                }
+                Next::Look => self.look()?,
+                Next::Wait(until) => {
+                    if self.flush()?
+                        && let Some(halted) = self.wait(until)?
+                    {
+                        return self.halt(halted);
+                    }
+                }
+                Next::Halt => {
+                    if self.flush()? {
+                        let halted = match &self.state.mode {
+                            Mode::Ended { outcome, .. } => Halted::Ended(*outcome),
+                            Mode::Frozen { .. } | Mode::Going => Halted::Frozen,
+                        };
+                        return self.halt(halted);
+                    }
+                }
+            }
+        }
+    }
+
+    fn halt(self, halted: Halted) -> Result<(Halted, State), DriveError> {
+        self.log.release(&self.lease, self.epoch)?;
+        Ok((halted, self.state))
+    }
+
+    /// Applies an event in memory; it becomes durable with the next flush.
+    fn stage(&mut self, event: Event, by: &str, fact: bool) -> Result<(), DriveError> {
+        let draft = Draft {
+            at: self.world.now(),
+            by: Handle::from(by),
+            handoff: self.handoff.clone(),
+            run: Some(self.run.clone()),
+            event,
+        };
+        self.apply(&draft).map_err(|why| self.illegal(why))?;
+        self.staged.push(Staged { draft, fact });
+        Ok(())
+    }
+
+    /// Applies a draft as the entry it will be: its place is known, because the
+    /// append expects this very head.
+    fn apply(&mut self, draft: &Draft) -> Result<(), Illegal> {
+        let seq = Seq(self.head.0 + self.staged.len() as u64 + 1);
+        let prev = baton_core::ledger::canon::genesis();
+        self.state.apply(&Entry::seal(draft.clone(), seq, prev))
+    }
+
+    fn illegal(&self, why: Illegal) -> DriveError {
+        DriveError::Illegal {
+            run: self.run.clone(),
+            seq: Seq(self.head.0 + 1),
+            why,
+        }
+    }
+
+    /// Makes what is staged durable, in one append. `false`: somebody else
+    /// appended meanwhile, so the state is new and has to be asked again.
+    fn flush(&mut self) -> Result<bool, DriveError> {
+        self.renew()?;
+        if self.staged.is_empty() {
+            return self.catch_up();
+        }
+        let drafts = self
+            .staged
+            .iter()
+            .map(|staged| staged.draft.clone())
+            .collect();
+        match self
+            .log
+            .append(drafts, Some(self.head), Some((&self.lease, self.epoch)))
+        {
+            Ok(entries) => {
+                self.head = entries.last().map_or(self.head, |entry| entry.seq);
+                self.staged.clear();
+                for entry in &entries {
+                    if let Event::AttemptEnded { attempt, .. } = &entry.event {
+                        self.world.settled(attempt);
+                    }
+                    (self.observer)(entry, &self.state);
+                }
+                Ok(true)
+            }
+            Err(StoreError::Conflict { .. }) => {
+                self.refold()?;
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Takes in what others appended since. `false` when that was something of this run.
+    fn catch_up(&mut self) -> Result<bool, DriveError> {
+        let changed = self.log.changed()?;
+        if changed == self.seen {
+            return Ok(true);
+        }
+        self.seen = changed;
+        let mut same = true;
+        loop {
+            let page = self.log.read(self.head, PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(same);
+            };
+            self.head = last.seq;
+            for entry in page
+                .iter()
+                .filter(|entry| entry.run.as_ref() == Some(&self.run))
+            {
+                same = false;
+                self.state.apply(entry).map_err(|why| DriveError::Illegal {
+                    run: self.run.clone(),
+                    seq: entry.seq,
+                    why,
+                })?;
+                (self.observer)(entry, &self.state);
+            }
+        }
+    }
+
+    /// Folds the run anew, and stages again the facts that were not yet durable.
+    fn refold(&mut self) -> Result<(), DriveError> {
+        let before = self.head;
+        let staged = std::mem::take(&mut self.staged);
+        self.seen = self.log.changed()?;
+        self.head = self.log.head()?.0;
+        self.state = fold(self.log, &self.run)?;
+        let mine = self.log.read(before, PAGE)?;
+        for entry in mine
+            .iter()
+            .filter(|entry| entry.run.as_ref() == Some(&self.run))
+        {
+            (self.observer)(entry, &self.state);
+        }
+        let took = staged
+            .iter()
+            .any(|s| matches!(s.draft.event, Event::DriverTook { .. }));
+        for Staged { draft, fact } in staged {
+            let mine = took && matches!(draft.event, Event::DriverTook { .. });
+            // A fact that no longer fits was overtaken by a person's word, which wins.
+            if (fact || mine) && self.apply(&draft).is_ok() {
+                self.staged.push(Staged { draft, fact });
+            }
+        }
+        Ok(())
+    }
+
+    fn renew(&mut self) -> Result<(), DriveError> {
+        let now = self.world.now();
+        if Duration::between(self.renewed, now).as_millis() * 3 >= LEASE.as_millis() {
+            self.log.renew(&self.lease, self.epoch, now, LEASE)?;
+            self.renewed = now;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, attempt: &AttemptId) -> Result<(), DriveError> {
+        let order = self.order(attempt)?;
+        self.world.start(&order)?;
+        let _new = self.begun.insert(attempt.clone());
+        Ok(())
+    }
+
+    fn adopt(&mut self, attempt: &AttemptId) -> Result<(), DriveError> {
+        let order = self.order(attempt)?;
+        match self.world.adopt(&order)? {
+            Found::Never => self.stage(
+                Event::AttemptVoided {
+                    attempt: attempt.clone(),
+                },
+                BATON,
+                true,
+            ),
+            Found::Running => {
+                let _new = self.begun.insert(attempt.clone());
+                Ok(())
+            }
+            Found::Ended(ended) => self.ended(ended),
+        }
+    }
+
+    fn order(&self, attempt: &AttemptId) -> Result<baton_core::run::order::Order, DriveError> {
+        order(&self.state, attempt)
+            .ok_or_else(|| self.illegal(Illegal(format!("{attempt} has nothing to run"))))
+    }
+
+    fn ended(&mut self, ended: Ended) -> Result<(), DriveError> {
+        let Ended {
+            attempt,
+            end,
+            outputs,
+            output,
+            took,
+        } = ended;
+        if self.state.attempt(&attempt).is_none() {
+            return Ok(());
+        }
+        let output = if output.is_empty() {
+            None
+        } else {
+            Some(self.log.put(&output)?)
+        };
+        let event = Event::AttemptEnded {
+            attempt,
+            end,
+            outputs,
+            output,
+            took,
+        };
+        self.stage(event, BATON, true)
+    }
+
+    fn look(&mut self) -> Result<(), DriveError> {
+        let samples = self.world.counted()?;
+        match self.state.verdict_on(&samples) {
+            Some(verdict) => self.stage(Event::Judged { samples, verdict }, BATON, true),
+            None => Ok(()),
+        }
+    }
+
+    fn wait(&mut self, until: Option<Timestamp>) -> Result<Option<Halted>, DriveError> {
+        if self.leaving && self.state.active().next().is_none() {
+            return Ok(Some(Halted::Paused));
+        }
+        self.world.probe(&self.state.probes())?;
+        match self.world.wait(until)? {
+            Wake::Ended(ended) => self.ended(ended)?,
+            Wake::Stirred => {}
+            Wake::Interrupted(1) => {
+                self.leaving = true;
+                if self.state.paused.is_none() {
+                    let because = Some("interrupted at the terminal".to_owned());
+                    let me = self.me.clone();
+                    self.stage(Event::Paused { because }, &me, false)?;
+                }
+            }
+            Wake::Interrupted(_) => return Ok(Some(Halted::Left)),
+        }
+        Ok(None)
+    }
+}

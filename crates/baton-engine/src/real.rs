@@ -1,0 +1,163 @@
+//! The real world: this machine's clock, randomness, processes and network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use baton_core::id::{AttemptId, MeasureId};
+use baton_core::run::order::Order;
+use baton_core::run::state::Probe;
+use baton_core::watch::Sample;
+use jiff::Timestamp;
+
+use crate::metrics::probe::{Arm, ProbeTarget, Prober};
+use crate::shell::local::Local;
+use crate::world::{Ended, Found, Lost, Wake, World};
+
+/// How long a wait lasts at most: how late a word from another terminal is heard.
+const TICK: Duration = Duration::from_millis(25);
+
+/// This machine.
+pub struct RealWorld {
+    local: Local,
+    ends: Receiver<Ended>,
+    sender: Sender<Ended>,
+    probes: BTreeSet<Probe>,
+    prober: Option<Prober>,
+    interrupts: Arc<AtomicU32>,
+    heard: u32,
+}
+
+impl RealWorld {
+    /// A world whose commands run through `local`; `interrupts` counts how
+    /// often the person at the terminal asked to stop.
+    pub fn new(local: Local, interrupts: Arc<AtomicU32>) -> Self {
+        let (sender, ends) = channel();
+        Self {
+            local,
+            ends,
+            sender,
+            probes: BTreeSet::new(),
+            prober: None,
+            interrupts,
+            heard: 0,
+        }
+    }
+
+    /// A world for commands outside a run, such as criteria and preflights.
+    pub fn quiet(folder: PathBuf, attempts: PathBuf, program: PathBuf) -> Self {
+        Self::new(
+            Local {
+                folder,
+                attempts,
+                program,
+            },
+            Arc::new(AtomicU32::new(0)),
+        )
+    }
+
+    /// Carries out one command outside a run and waits for its end. It may be
+    /// interrupted from the terminal as any command may; it changes nothing
+    /// that anybody would have to undo.
+    ///
+    /// # Errors
+    /// When the command's folder cannot be made.
+    pub fn carry_out(&mut self, order: &Order) -> std::io::Result<Ended> {
+        self.local.start(order, &self.sender)?;
+        loop {
+            // The sender is ours too, so the channel stays open.
+            if let Ok(ended) = self.ends.recv()
+                && ended.attempt == order.attempt
+            {
+                self.local.forget(&order.attempt);
+                return Ok(ended);
+            }
+        }
+    }
+}
+
+/// 64 random bits of the operating system.
+pub fn random() -> u64 {
+    let mut bytes = [0; 8];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        // An interrupted call is made again; this source does not fail otherwise.
+        filled +=
+            rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())
+                .unwrap_or(0);
+    }
+    u64::from_ne_bytes(bytes)
+}
+
+impl World for RealWorld {
+    fn now(&mut self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    fn random(&mut self) -> u64 {
+        random()
+    }
+
+    fn start(&mut self, order: &Order) -> Result<(), Lost> {
+        self.local
+            .start(order, &self.sender)
+            .map_err(|error| Lost(format!("cannot make a folder for a command: {error}")))
+    }
+
+    fn adopt(&mut self, order: &Order) -> Result<Found, Lost> {
+        self.local
+            .adopt(order, &self.sender)
+            .map_err(|error| Lost(format!("cannot look for an earlier command: {error}")))
+    }
+
+    fn settled(&mut self, attempt: &AttemptId) {
+        self.local.forget(attempt);
+    }
+
+    fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {
+        if *probes == self.probes {
+            return Ok(());
+        }
+        self.probes.clone_from(probes);
+        let every = probes.iter().map(|probe| probe.every).min();
+        self.prober = every.map(|every| Prober::start(targets(probes), every.to_std()));
+        Ok(())
+    }
+
+    fn counted(&mut self) -> Result<BTreeMap<MeasureId, Sample>, Lost> {
+        Ok(self.prober.as_ref().map(Prober::take).unwrap_or_default())
+    }
+
+    fn wait(&mut self, until: Option<Timestamp>) -> Result<Wake, Lost> {
+        let asked = self.interrupts.load(Ordering::Relaxed);
+        if asked > self.heard {
+            self.heard = asked;
+            return Ok(Wake::Interrupted(asked));
+        }
+        let left = until.map(|at| baton_core::time::Duration::between(Timestamp::now(), at));
+        let pause = left.map_or(TICK, |left| left.to_std().min(TICK));
+        match self.ends.recv_timeout(pause) {
+            Ok(ended) => Ok(Wake::Ended(ended)),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(Wake::Stirred),
+        }
+    }
+}
+
+fn targets(probes: &BTreeSet<Probe>) -> Vec<ProbeTarget> {
+    probes
+        .iter()
+        .map(|probe| ProbeTarget {
+            measure: probe.measure.clone(),
+            arm: if probe.changed {
+                Arm::Canary
+            } else {
+                Arm::Control
+            },
+            url: probe.url.clone(),
+            slower_than: probe.slower_than.map(baton_core::time::Duration::to_std),
+        })
+        .collect()
+}

@@ -1,0 +1,190 @@
+//! Secrets: a reference becomes a value at the last moment, and a value never
+//! becomes text that anybody reads.
+
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use baton_core::handoff::contract::SecretRef;
+
+/// What stands where a secret was printed.
+pub const MASK: &[u8] = b"***";
+
+/// The most a secret may have: 64 KiB, which holds any key or certificate.
+const SECRET_MOST: usize = 64 * 1024;
+
+/// A secret's value. It cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value, for the environment of a command and nothing else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// Finds a secret's value. Files and commands are relative to `folder`.
+///
+/// # Errors
+/// Says why it cannot be had, without a word of what was found.
+pub fn resolve(reference: &SecretRef, folder: &Path) -> Result<Secret, String> {
+    let bytes = match reference {
+        SecretRef::Env(name) => match std::env::var(name) {
+            Ok(value) => value.into_bytes(),
+            Err(_) => return Err(format!("the variable {name} is not set")),
+        },
+        SecretRef::File(path) => std::fs::read(folder.join(path))
+            .map_err(|error| format!("the file {path} cannot be read: {}", error.kind()))?,
+        SecretRef::Command(command) => {
+            let done = Command::new("sh")
+                .args(["-c", command])
+                .current_dir(folder)
+                .stdin(Stdio::null())
+                .stderr(Stdio::null())
+                .output()
+                .map_err(|error| format!("its command cannot start: {}", error.kind()))?;
+            if !done.status.success() {
+                return Err(format!("its command ended with {}", done.status));
+            }
+            done.stdout
+        }
+    };
+    if bytes.len() > SECRET_MOST {
+        return Err(format!("it is longer than {SECRET_MOST} bytes"));
+    }
+    let text = String::from_utf8(bytes).map_err(|_not_text| "it is not text".to_owned())?;
+    let value = text.strip_suffix('\n').unwrap_or(&text);
+    let value = value.strip_suffix('\r').unwrap_or(value);
+    if value.is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if value.contains('\0') {
+        return Err("it holds a zero byte, which no variable can".to_owned());
+    }
+    Ok(Secret(value.to_owned()))
+}
+
+/// Replaces secrets in a stream, also where one is cut by two reads.
+#[derive(Debug, Default)]
+pub struct Masker {
+    secrets: Vec<Vec<u8>>,
+    held: Vec<u8>,
+}
+
+impl Masker {
+    /// Masks these values. Longer ones go first, so that one secret inside
+    /// another does not leave the rest of the other.
+    pub fn new(values: impl IntoIterator<Item = String>) -> Self {
+        let mut secrets: Vec<Vec<u8>> = values
+            .into_iter()
+            .map(String::into_bytes)
+            .filter(|value| !value.is_empty())
+            .collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self {
+            secrets,
+            held: Vec::new(),
+        }
+    }
+
+    /// Takes bytes in and gives out what can be said: all but an end that may
+    /// be the beginning of a secret.
+    pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(bytes);
+        let keep = self.possible_beginning();
+        let (said, at) = self.masked_until(self.held.len() - keep);
+        drop(self.held.drain(..at));
+        said
+    }
+
+    /// Gives out what is left.
+    pub fn finish(&mut self) -> Vec<u8> {
+        let (said, _) = self.masked_until(self.held.len());
+        self.held.clear();
+        said
+    }
+
+    /// Masks a whole text.
+    pub fn mask(&self, text: &str) -> String {
+        let mut fresh = Self {
+            secrets: self.secrets.clone(),
+            held: text.as_bytes().to_vec(),
+        };
+        String::from_utf8_lossy(&fresh.finish()).into_owned()
+    }
+
+    /// How many bytes at the end could be the beginning of a secret.
+    fn possible_beginning(&self) -> usize {
+        let longest = self.secrets.first().map_or(0, |secret| secret.len() - 1);
+        (1..=longest.min(self.held.len()))
+            .rev()
+            .find(|n| {
+                let end = &self.held[self.held.len() - n..];
+                self.secrets
+                    .iter()
+                    .any(|secret| secret.len() > *n && secret.starts_with(end))
+            })
+            .unwrap_or(0)
+    }
+
+    fn masked_until(&self, end: usize) -> (Vec<u8>, usize) {
+        let mut said = Vec::with_capacity(end);
+        let mut at = 0;
+        while at < end {
+            match self
+                .secrets
+                .iter()
+                .find(|secret| self.held[at..].starts_with(secret))
+            {
+                Some(secret) => {
+                    said.extend_from_slice(MASK);
+                    at += secret.len();
+                }
+                None => {
+                    said.push(self.held[at]);
+                    at += 1;
+                }
+            }
+        }
+        (said, at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_masked_however_it_is_cut() {
+        let text = b"key=hunter2hunter22 end hunter";
+        for cut in 0..text.len() {
+            let mut masker = Masker::new(["hunter2".to_owned(), "hunter22".to_owned()]);
+            let mut said = masker.push(&text[..cut]);
+            said.extend(masker.push(&text[cut..]));
+            said.extend(masker.finish());
+            assert_eq!(said, b"key=****** end hunter", "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_commands_and_never_show() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("key"), "s3cret\r\n").unwrap();
+        let file = resolve(&SecretRef::File("key".to_owned()), folder.path()).unwrap();
+        assert_eq!(file.expose(), "s3cret");
+        assert_eq!(format!("{file:?}"), "Secret(***)");
+        let command = SecretRef::Command("cat key".to_owned());
+        assert_eq!(resolve(&command, folder.path()).unwrap(), file);
+        let failing = SecretRef::Command("cat key; exit 3".to_owned());
+        let why = resolve(&failing, folder.path()).unwrap_err();
+        assert!(why.contains("3") && !why.contains("s3cret"), "{why}");
+        assert!(resolve(&SecretRef::Env("BATON_NO_SUCH".to_owned()), folder.path()).is_err());
+    }
+}

@@ -1,0 +1,377 @@
+//! The wrapper: runs one attempt, and outlives whoever started it.
+//!
+//! It promises that `exit.json` appears once and only after the command ended,
+//! that a command past its time limit is ended with its whole process group,
+//! and that no secret reaches the folder. Processes that the command left
+//! running (a service it started) live on; the wrapper then keeps reading what
+//! they print, and drops it, so that they do not die of a closed pipe.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, PipeReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use baton_core::event::Ending;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Masker;
+
+/// How much of a command's output is kept from its beginning: 1 MiB.
+pub const OUTPUT_HEAD: usize = 1024 * 1024;
+/// How much is kept from its end, where errors tend to stand: 64 KiB.
+pub const OUTPUT_TAIL: usize = 64 * 1024;
+/// How long a command may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(3);
+/// How much of the variables file is read: 64 KiB.
+const VARIABLES_MOST: u64 = 64 * 1024;
+
+/// What the wrapper is to do; written beside the script.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The interpreter and its arguments; the script's path is added.
+    pub interpreter: Vec<String>,
+    /// The working folder.
+    pub folder: PathBuf,
+    /// The time limit.
+    pub timeout_ms: u64,
+    /// Variables whose values are masked.
+    pub secrets: Vec<String>,
+}
+
+/// How an attempt ended; the content of `exit.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// How.
+    pub end: Ending,
+    /// Variables for later steps, masked.
+    pub variables: BTreeMap<String, String>,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
+/// Runs the attempt in this folder, as the process of its own that it is.
+/// Prints one line on standard output once `exit.json` is there.
+///
+/// # Errors
+/// When the folder cannot be used; the attempt then ends as never started, or
+/// as unknown when nothing at all can be written.
+pub fn run(folder: &Path) -> io::Result<()> {
+    let _session = rustix::process::setsid();
+    let spec: Spec = serde_json::from_slice(&std::fs::read(folder.join("spec.json"))?)?;
+    if !claim(folder, &identity(std::process::id()))? {
+        return Ok(());
+    }
+    let masker = Masker::new(
+        spec.secrets
+            .iter()
+            .filter_map(|name| std::env::var(name).ok()),
+    );
+    let mut output = Output::create(folder, masker)?;
+    let began = Instant::now();
+    let (reader, writer) = io::pipe()?;
+    let started = command(&spec, folder, writer);
+    let (end, reader) = match started {
+        Err(error) => {
+            let what = spec
+                .interpreter
+                .first()
+                .map_or("the script", String::as_str);
+            (
+                Ending::NotStarted {
+                    because: format!("{what}: {error}"),
+                },
+                None,
+            )
+        }
+        Ok(child) => {
+            let deadline = began + Duration::from_millis(spec.timeout_ms);
+            let (end, reader) = supervise(child, reader, &mut output, deadline)?;
+            (end, Some(reader))
+        }
+    };
+    let variables = variables(folder, &output.masker);
+    output.finish()?;
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    leave(
+        folder,
+        &Exit {
+            end,
+            variables,
+            took_ms,
+        },
+    )?;
+    // The driver may be gone; then nobody reads this.
+    let _told = writeln!(io::stdout(), "ended");
+    let _flushed = io::stdout().flush();
+    if let Some(mut reader) = reader {
+        let _dropped = io::copy(&mut reader, &mut io::sink());
+    }
+    Ok(())
+}
+
+/// Creates `pid` with this content, unless it is there: whoever comes first decides.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub(super) fn claim(folder: &Path, content: &str) -> io::Result<bool> {
+    let own = folder.join(format!("claim-{}", std::process::id()));
+    std::fs::write(&own, content)?;
+    let linked = std::fs::hard_link(&own, folder.join("pid"));
+    std::fs::remove_file(&own)?;
+    match linked {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A process by its number and the moment it started, so that a number that is
+/// used again is not mistaken for it.
+pub fn identity(pid: u32) -> String {
+    format!("{pid} {}", start_time(pid).unwrap_or(0))
+}
+
+/// Whether the process of an [`identity`] still lives.
+pub fn lives(identity: &str) -> bool {
+    let mut words = identity.split_whitespace();
+    let pid = words.next().and_then(|word| word.parse::<u32>().ok());
+    let start = words.next().and_then(|word| word.parse::<u64>().ok());
+    match (pid, start) {
+        (Some(pid), Some(start)) => start_time(pid) == Some(start),
+        _ => false,
+    }
+}
+
+/// Clock ticks from boot to the start of a process that has not ended: field 22
+/// of `/proc/PID/stat` (proc(5)), counted after the name, which may hold anything.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after) = stat.rsplit_once(')')?;
+    let mut fields = after.split_whitespace();
+    if fields.next()? == "Z" {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+fn command(spec: &Spec, folder: &Path, writer: io::PipeWriter) -> io::Result<Child> {
+    let (program, arguments) = spec
+        .interpreter
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no interpreter"))?;
+    Command::new(program)
+        .args(arguments)
+        .arg(folder.join("script"))
+        .current_dir(&spec.folder)
+        .env("BATON_OUTPUT", folder.join("variables"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(writer.try_clone()?))
+        .stderr(Stdio::from(writer))
+        .process_group(0)
+        .spawn()
+}
+
+/// Reads what the command prints until it ends or its time is over.
+fn supervise(
+    mut child: Child,
+    reader: PipeReader,
+    output: &mut Output,
+    deadline: Instant,
+) -> io::Result<(Ending, PipeReader)> {
+    let group = Pid::from_child(&child);
+    let (ended, ends) = io::pipe()?;
+    let waiter = std::thread::spawn(move || {
+        let status = child.wait();
+        drop(ends);
+        status
+    });
+    let mut limit = Limit {
+        deadline,
+        asked: false,
+        killed: false,
+    };
+    let mut open = true;
+    // What was printed before the end is read; what a service left running
+    // prints after it is not waited for.
+    let mut reads_after_end = 0;
+    loop {
+        let wait = limit.wait();
+        let timeout = Timespec {
+            tv_sec: wait.as_secs().cast_signed(),
+            tv_nsec: wait.subsec_nanos().into(),
+        };
+        let mut fds = [
+            PollFd::new(&ended, PollFlags::IN),
+            PollFd::new(&reader, PollFlags::IN),
+        ];
+        let watched = if open { &mut fds[..] } else { &mut fds[..1] };
+        let _ready = poll(watched, Some(&timeout)).or_else(|error| match error {
+            rustix::io::Errno::INTR => Ok(0),
+            error => Err(error),
+        })?;
+        let over = !fds[0].revents().is_empty();
+        let readable = open && !fds[1].revents().is_empty();
+        reads_after_end += u32::from(over);
+        if readable && reads_after_end < 64 {
+            open = output.take(&reader)?;
+        } else if over {
+            break;
+        }
+        limit.enforce(group);
+    }
+    let status = waiter
+        .join()
+        .map_err(|_panic| io::Error::other("the waiting thread died"))??;
+    Ok((
+        if limit.asked {
+            Ending::TimedOut
+        } else {
+            ending(status)
+        },
+        reader,
+    ))
+}
+
+/// The time limit of a command: first asked to end, then made to.
+struct Limit {
+    deadline: Instant,
+    asked: bool,
+    killed: bool,
+}
+
+impl Limit {
+    fn wait(&self) -> Duration {
+        const LONG: Duration = Duration::from_secs(60);
+        if self.killed {
+            LONG
+        } else {
+            self.deadline
+                .saturating_duration_since(Instant::now())
+                .min(LONG)
+        }
+    }
+
+    fn enforce(&mut self, group: Pid) {
+        if self.killed || Instant::now() < self.deadline {
+            return;
+        }
+        let signal = if self.asked {
+            Signal::KILL
+        } else {
+            Signal::TERM
+        };
+        // The group may have ended in this very moment.
+        let _sent = rustix::process::kill_process_group(group, signal);
+        self.killed = self.asked;
+        self.asked = true;
+        self.deadline = Instant::now() + GRACE;
+    }
+}
+
+fn ending(status: ExitStatus) -> Ending {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => Ending::Succeeded,
+        (Some(code), _) => Ending::Exited {
+            code: u8::try_from(code).unwrap_or(u8::MAX),
+        },
+        (None, Some(signal)) => Ending::Killed {
+            signal: u8::try_from(signal).unwrap_or(u8::MAX),
+        },
+        (None, None) => Ending::Unknown {
+            because: "it has neither status nor signal".to_owned(),
+        },
+    }
+}
+
+/// Writes `exit.json` so that it is whole or not there.
+fn leave(folder: &Path, exit: &Exit) -> io::Result<()> {
+    let unfinished = folder.join("exit.part");
+    std::fs::write(&unfinished, serde_json::to_vec(exit)?)?;
+    std::fs::rename(unfinished, folder.join("exit.json"))
+}
+
+/// Lines `NAME=value` of the variables file; others are ignored.
+fn variables(folder: &Path, masker: &Masker) -> BTreeMap<String, String> {
+    let mut text = Vec::new();
+    if let Ok(file) = File::open(folder.join("variables")) {
+        // What cannot be read gives no variables.
+        let _read = file.take(VARIABLES_MOST).read_to_end(&mut text);
+    }
+    let named = |name: &str| {
+        !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && !name.starts_with("BATON_")
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .filter(|(name, value)| named(name) && !value.contains('\0'))
+        .map(|(name, value)| (name.to_owned(), masker.mask(value)))
+        .collect()
+}
+
+/// The output file: the beginning as it comes, and the end at the end.
+struct Output {
+    file: File,
+    masker: Masker,
+    written: usize,
+    left_out: u64,
+    tail: Vec<u8>,
+}
+
+impl Output {
+    fn create(folder: &Path, masker: Masker) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(folder.join("output"))?;
+        Ok(Self {
+            file,
+            masker,
+            written: 0,
+            left_out: 0,
+            tail: Vec::new(),
+        })
+    }
+
+    /// Takes what there is to read; `false` at the end of the stream.
+    fn take(&mut self, mut reader: &PipeReader) -> io::Result<bool> {
+        let mut buffer = [0; 64 * 1024];
+        let n = reader.read(&mut buffer)?;
+        let said = self.masker.push(&buffer[..n]);
+        self.keep(&said)?;
+        Ok(n > 0)
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let (head, rest) = bytes.split_at(bytes.len().min(OUTPUT_HEAD - self.written));
+        self.file.write_all(head)?;
+        self.written += head.len();
+        self.tail.extend_from_slice(rest);
+        if self.tail.len() > 2 * OUTPUT_TAIL {
+            let over = self.tail.len() - OUTPUT_TAIL;
+            self.left_out += over as u64;
+            drop(self.tail.drain(..over));
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let said = self.masker.finish();
+        self.keep(&said)?;
+        let over = self.tail.len().saturating_sub(OUTPUT_TAIL);
+        self.left_out += over as u64;
+        if self.left_out > 0 {
+            write!(self.file, "\n[{} bytes left out]\n", self.left_out)?;
+        }
+        self.file.write_all(&self.tail[over..])
+    }
+}

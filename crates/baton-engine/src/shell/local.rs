@@ -1,0 +1,227 @@
+//! The driver's side of an attempt on this machine.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use baton_core::event::Ending;
+use baton_core::handoff::runbook;
+use baton_core::id::AttemptId;
+use baton_core::run::order::Order;
+
+use super::attempt::{Exit, OUTPUT_HEAD, OUTPUT_TAIL, Spec, claim, lives};
+use crate::secret::resolve;
+use crate::world::{Ended, Found};
+
+/// How often an attempt that another driver started is looked at.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Attempts on this machine: their folders, and the threads that wait for them.
+#[derive(Debug)]
+pub struct Local {
+    /// The contract's folder.
+    pub folder: PathBuf,
+    /// Where attempts have their folders.
+    pub attempts: PathBuf,
+    /// The program that is its own wrapper, called with `attempt FOLDER`.
+    pub program: PathBuf,
+}
+
+impl Local {
+    /// Starts an attempt; its end is sent, also when it could not start.
+    ///
+    /// # Errors
+    /// When the attempt's folder cannot be made.
+    pub fn start(&self, order: &Order, ends: &Sender<Ended>) -> io::Result<()> {
+        match self.spawn(order) {
+            Ok(child) => {
+                let (folder, attempt, ends) = (
+                    self.place(&order.attempt),
+                    order.attempt.clone(),
+                    ends.clone(),
+                );
+                let _thread = thread::spawn(move || {
+                    let mut child = child;
+                    await_end(&mut child);
+                    // Nobody listens any more when the driver has returned.
+                    let _sent = ends.send(result(&folder, &attempt));
+                    let _reaped = child.wait();
+                });
+                Ok(())
+            }
+            Err(Refused::Io(error)) => Err(error),
+            Err(Refused::Because(because)) => {
+                let _sent = ends.send(never(&order.attempt, because));
+                Ok(())
+            }
+        }
+    }
+
+    /// Finds out about an attempt of another driver, and makes sure that one
+    /// that never started never will.
+    ///
+    /// # Errors
+    /// When the attempt's folder cannot be used.
+    pub fn adopt(&self, order: &Order, ends: &Sender<Ended>) -> io::Result<Found> {
+        let place = self.place(&order.attempt);
+        make_folder(&place)?;
+        if claim(&place, "void")? {
+            return Ok(Found::Never);
+        }
+        let holder = fs::read_to_string(place.join("pid"))?;
+        if holder == "void" {
+            return Ok(Found::Never);
+        }
+        if place.join("exit.json").exists() || !lives(&holder) {
+            return Ok(Found::Ended(result(&place, &order.attempt)));
+        }
+        let (attempt, ends) = (order.attempt.clone(), ends.clone());
+        let _thread = thread::spawn(move || {
+            while !place.join("exit.json").exists() && lives(&holder) {
+                thread::sleep(LOOK);
+            }
+            let _sent = ends.send(result(&place, &attempt));
+        });
+        Ok(Found::Running)
+    }
+
+    /// Removes the folder of an attempt whose end is in the ledger.
+    pub fn forget(&self, attempt: &AttemptId) {
+        // A folder that stays costs a little space and nothing else.
+        let _removed = fs::remove_dir_all(self.place(attempt));
+    }
+
+    fn place(&self, attempt: &AttemptId) -> PathBuf {
+        self.attempts.join(attempt.as_str())
+    }
+
+    fn spawn(&self, order: &Order) -> Result<Child, Refused> {
+        let because = |why: String| Refused::Because(why);
+        if order.host.as_ref().is_some_and(|host| host.ssh.is_some()) {
+            return Err(because(
+                "this Baton reaches hosts by `dir:` only, not by `ssh:`".to_owned(),
+            ));
+        }
+        let interpreter = runbook::interpreter(&order.fence.lang)
+            .ok_or_else(|| because(format!("nothing runs `{}`", order.fence.lang)))?;
+        let dir = order.host.as_ref().and_then(|host| host.dir.as_deref());
+        let folder = dir.map_or_else(|| self.folder.clone(), |dir| self.folder.join(dir));
+        if !folder.is_dir() {
+            let shown = dir.unwrap_or(".");
+            return Err(because(format!("the folder {shown} is not there")));
+        }
+        let mut secrets = Vec::new();
+        for (name, reference) in &order.secrets {
+            let secret = resolve(reference, &self.folder)
+                .map_err(|why| because(format!("the secret {name} cannot be had: {why}")))?;
+            secrets.push((name.clone(), secret));
+        }
+        let place = self.place(&order.attempt);
+        make_folder(&place)?;
+        write_private(&place.join("script"), order.fence.body.as_bytes())?;
+        let spec = Spec {
+            interpreter: interpreter.iter().map(|word| (*word).to_owned()).collect(),
+            folder,
+            timeout_ms: order.timeout.as_millis(),
+            secrets: order.secrets.keys().cloned().collect(),
+        };
+        let spec = serde_json::to_vec(&spec).map_err(io::Error::from)?;
+        write_private(&place.join("spec.json"), &spec)?;
+        let mut command = Command::new(&self.program);
+        let _command = command
+            .arg("attempt")
+            .arg(&place)
+            .envs(&order.env)
+            .envs(secrets.iter().map(|(name, secret)| (name, secret.expose())))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        Ok(command.spawn()?)
+    }
+}
+
+enum Refused {
+    Io(io::Error),
+    Because(String),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+fn never(attempt: &AttemptId, because: String) -> Ended {
+    Ended {
+        attempt: attempt.clone(),
+        end: Ending::NotStarted { because },
+        outputs: std::collections::BTreeMap::new(),
+        output: Vec::new(),
+        took: baton_core::time::Duration::default(),
+    }
+}
+
+/// Waits until the wrapper says that the command ended, or is gone itself.
+fn await_end(child: &mut Child) {
+    if let Some(said) = child.stdout.take() {
+        let mut line = String::new();
+        // An error is the end of the wrapper, as an empty line is.
+        let _read = BufReader::new(said).read_line(&mut line);
+    }
+}
+
+/// What the folder says of the end.
+fn result(place: &Path, attempt: &AttemptId) -> Ended {
+    let exit = fs::read(place.join("exit.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Exit>(&bytes).ok());
+    let output = fs::read(place.join("output")).unwrap_or_default();
+    let most = OUTPUT_HEAD + OUTPUT_TAIL + 64;
+    let output = output[..output.len().min(most)].to_vec();
+    match exit {
+        Some(exit) => Ended {
+            attempt: attempt.clone(),
+            end: exit.end,
+            outputs: exit.variables,
+            output,
+            took: baton_core::time::Duration::from_millis(exit.took_ms),
+        },
+        // A wrapper that was voided, or never came to claim its place, did nothing.
+        None if claim(place, "void").unwrap_or(false) || voided(place) => {
+            never(attempt, "its wrapper did not start".to_owned())
+        }
+        None => Ended {
+            end: Ending::Unknown {
+                because: "its process is gone and left no result".to_owned(),
+            },
+            output,
+            ..never(attempt, String::new())
+        },
+    }
+}
+
+fn voided(place: &Path) -> bool {
+    fs::read_to_string(place.join("pid")).is_ok_and(|holder| holder == "void")
+}
+
+fn make_folder(place: &Path) -> io::Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(place)
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    io::Write::write_all(&mut file, bytes)
+}

@@ -1,0 +1,139 @@
+//! Every small plan, with a crash before and after every effect.
+
+use baton_core::event::RunKind;
+use baton_testkit::explore::{Case, Explored, explore, live};
+use baton_testkit::plans::{Conduct, Kind, Nature};
+use baton_testkit::sim::Memory;
+
+const NATURES: [Nature; 4] = [
+    Nature::Repeatable,
+    Nature::Provable,
+    Nature::Neither,
+    Nature::ByPerson,
+];
+const CONDUCTS: [Conduct; 4] = [
+    Conduct::Works,
+    Conduct::Fails,
+    Conduct::UndoFails,
+    Conduct::NoReturn,
+];
+const MEMORIES: [Memory; 3] = [Memory::Whole, Memory::ForgetsDone, Memory::ForgetsUndone];
+
+fn kinds() -> Vec<Kind> {
+    NATURES
+        .into_iter()
+        .flat_map(|nature| {
+            CONDUCTS
+                .into_iter()
+                .map(move |conduct| Kind::of(nature, conduct))
+        })
+        .filter(|kind| kind.nature != Nature::ByPerson || kind.conduct == Conduct::Works)
+        .collect()
+}
+
+fn plans(steps: usize) -> Vec<Vec<Kind>> {
+    let mut plans: Vec<Vec<Kind>> = vec![Vec::new()];
+    for _ in 0..steps {
+        plans = plans
+            .iter()
+            .flat_map(|plan| {
+                kinds()
+                    .into_iter()
+                    .map(move |kind| [plan.as_slice(), &[kind]].concat())
+            })
+            .collect();
+    }
+    plans
+}
+
+fn explore_all(
+    plans: &[Vec<Kind>],
+    what: RunKind,
+    memories: &[Memory],
+    crashes: usize,
+) -> Explored {
+    let mut all = Explored::default();
+    for kinds in plans {
+        for &memory in memories {
+            let case = Case {
+                kinds: kinds.clone(),
+                what,
+                memory,
+                order: 0,
+            };
+            let explored = explore(&case, crashes);
+            all.runs += explored.runs;
+            all.points = all.points.max(explored.points);
+        }
+    }
+    all
+}
+
+#[test]
+fn one_step_with_two_crashes() {
+    let explored = explore_all(&plans(1), RunKind::Launch, &MEMORIES, 2);
+    assert!(explored.runs > 1_000, "{explored:?}");
+}
+
+#[test]
+fn two_steps_of_a_launch_with_one_crash() {
+    let explored = explore_all(&plans(2), RunKind::Launch, &MEMORIES, 1);
+    assert!(explored.runs > 10_000, "{explored:?}");
+}
+
+#[test]
+fn two_steps_of_a_rehearsal_with_one_crash() {
+    let explored = explore_all(&plans(2), RunKind::Rehearsal, &[Memory::ForgetsDone], 1);
+    assert!(explored.runs > 5_000, "{explored:?}");
+}
+
+/// Steps side by side and over several hosts, with every order of their ends.
+#[test]
+fn parallel_steps_and_hosts_with_one_crash() {
+    let side = |nature, conduct| Kind {
+        parallel: true,
+        hosts: 2,
+        ..Kind::of(nature, conduct)
+    };
+    let mut runs = 0;
+    for first in [Nature::Provable, Nature::Neither, Nature::Repeatable] {
+        for conduct in [Conduct::Works, Conduct::Fails] {
+            for order in 0..6 {
+                for memory in MEMORIES {
+                    let kinds = vec![
+                        side(first, Conduct::Works),
+                        side(Nature::Neither, conduct),
+                        Kind::of(Nature::Provable, Conduct::Works),
+                    ];
+                    let case = Case {
+                        kinds,
+                        what: RunKind::Launch,
+                        memory,
+                        order,
+                    };
+                    runs += explore(&case, 1).runs;
+                }
+            }
+        }
+    }
+    assert!(runs > 1_000, "{runs}");
+}
+
+/// The same case twice leaves the same ledger, byte for byte.
+#[test]
+fn the_same_case_twice_is_the_same() {
+    let kinds = vec![
+        Kind::of(Nature::Provable, Conduct::Works),
+        Kind {
+            hosts: 2,
+            ..Kind::of(Nature::Neither, Conduct::Fails)
+        },
+    ];
+    let case = Case {
+        kinds,
+        what: RunKind::Launch,
+        memory: Memory::ForgetsDone,
+        order: 1,
+    };
+    assert_eq!(live(&case, &[7]).ledger, live(&case, &[7]).ledger);
+}

@@ -1,0 +1,3 @@
+//! Tests of the engine with real parts, and the crash explorer.
+
+mod explorer;

@@ -1,0 +1,104 @@
+//! One file per command, or per family of commands that act alike.
+
+mod agree;
+pub(crate) mod attempt;
+mod check;
+mod demo;
+mod drive;
+mod explain;
+mod init;
+mod join;
+mod launch;
+mod lint;
+mod parity;
+mod plan;
+mod record;
+mod review;
+mod status;
+mod waive;
+mod word;
+
+use crate::args::{Command, RecordAction};
+use crate::desk::Desk;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::Out;
+use crate::settings::Settings;
+
+/// Carries out a command.
+pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Exit, Failure> {
+    match command {
+        Command::Attempt { folder } => attempt::run(&folder),
+        Command::Init => init::run(settings, out),
+        Command::Lint { schema } => lint::run(settings, out, schema),
+        Command::Explain { code } => explain::run(&code, out),
+        Command::Demo { keep } => demo::run(keep.as_deref(), out),
+        Command::Record {
+            action: RecordAction::Verify { path },
+        } => record::verify(&path, out),
+        command => {
+            let mut desk = Desk::open(settings)?;
+            agree::open_answers(&mut desk)?;
+            at_desk(command, &mut desk, out)
+        }
+    }
+}
+
+fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+    match command {
+        Command::Plan { environment } => plan::run(desk, out, environment.as_deref()),
+        Command::Check { environment, now } => check::run(desk, out, environment.as_deref(), now),
+        Command::Answer { id, value, team } => {
+            agree::answer(desk, out, &id, &value, team.as_deref())
+        }
+        Command::Offer => agree::offer(desk, out),
+        Command::Accept { mine: true, .. } => agree::accept_mine(desk, out),
+        Command::Accept { live: true, .. } => word::accept_live(desk, out),
+        Command::Accept { .. } => agree::accept(desk, out),
+        Command::Sign { criterion } => agree::sign(desk, out, &criterion),
+        Command::Fingerprint { environment } => parity::fingerprint(desk, out, &environment),
+        Command::Parity { environments } => parity::compare(desk, out, &environments),
+        Command::Rehearse {
+            environment,
+            fail_at,
+        } => launch::rehearse(desk, out, environment.as_deref(), fail_at.as_deref()),
+        Command::Launch { no_wait } => launch::launch(desk, out, no_wait),
+        Command::Next => word::next(desk, out),
+        Command::Done { step, on } => word::done(desk, out, &step, on.as_deref()),
+        Command::Approve { step } => word::approve(desk, out, &step),
+        Command::Retry { step, on } => word::retry(desk, out, step.as_deref(), on.as_deref()),
+        Command::Skip { step, because } => word::skip(desk, out, step.as_deref(), &because),
+        Command::Pause { because } => word::pause(desk, out, because),
+        Command::Resume { because } => word::resume(desk, out, because),
+        Command::Rollback { because } => word::rollback(desk, out, because),
+        Command::Stop { because } => word::stop(desk, out, because),
+        Command::Waive {
+            blocker,
+            matches,
+            because,
+            until,
+        } => waive::run(desk, out, &blocker, matches, because, &until),
+        Command::Join => join::run(desk, out),
+        Command::Say { text } => word::say(desk, out, text),
+        Command::Vote {
+            word,
+            confidence,
+            because,
+        } => word::vote(desk, out, word, confidence, because),
+        Command::Status { watch } => status::run(desk, out, watch),
+        Command::Review { held } => review::run(desk, out, held),
+        Command::Lesson { action } => review::lesson(desk, out, action),
+        Command::Record {
+            action: RecordAction::Export { path },
+        } => record::export(desk, out, &path),
+        Command::Attempt { .. }
+        | Command::Init
+        | Command::Lint { .. }
+        | Command::Explain { .. }
+        | Command::Demo { .. }
+        | Command::Record { .. } => Err(Failure::new(
+            crate::failure::Kind::Bug,
+            "a command was taken to the desk that needs none",
+        )),
+    }
+}

@@ -1,0 +1,259 @@
+//! Driving a run from a terminal: the feed, Ctrl-C, and what is said at the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use baton_core::event::{Outcome, RunKind};
+use baton_core::id::{Handle, RunId};
+use baton_core::ledger::Entry;
+use baton_core::review::timeline::{Feed, Weight};
+use baton_core::run::State;
+use baton_core::run::order::lease_name;
+use baton_core::run::waits::{Ask, Waiting, waits};
+use baton_core::time::Duration;
+use baton_engine::drive::{Driver, Halted, fold};
+use baton_engine::real::RealWorld;
+use baton_engine::shell::local::Local;
+use baton_store::Log as _;
+use jiff::Timestamp;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::commands::join::Seat;
+use crate::desk::{Desk, holder, is_gone, program};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::{Out, Tone};
+
+/// Drives a run until it is over, frozen, or the person here leaves.
+pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Result<Exit, Failure> {
+    let local = Local {
+        folder: desk.settings.folder.clone(),
+        attempts: desk.attempts(),
+        program: program()?,
+    };
+    let mut world = RealWorld::new(local, interrupts()?);
+    let _seat = Seat::at_terminal(desk, me)?;
+    let plan = fold(&mut desk.log, run)?.plan;
+    let steal = driver_is_gone(desk, run)?;
+    let mut feed = Feed::new(&plan);
+    let mut asked: Vec<Waiting> = Vec::new();
+    let mut observer = |entry: &Entry, state: &State| {
+        show(out, &mut feed, entry);
+        let now = waits(state, Timestamp::now());
+        if now != asked {
+            now.iter()
+                .filter(|waiting| !asked.contains(waiting))
+                .for_each(|waiting| ask(out, waiting));
+            asked = now;
+        }
+    };
+    let driver = Driver::take(
+        &mut desk.log,
+        &mut world,
+        &mut observer,
+        run,
+        me,
+        &holder(me),
+        steal,
+    )?;
+    let (halted, state) = driver.drive()?;
+    desk.catch_up()?;
+    Ok(report(out, &halted, &state))
+}
+
+/// Whether nobody drives the run now.
+pub(crate) fn undriven(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
+    let lease = lease_name(run);
+    let held = desk.log.leases(&lease, Timestamp::now())?;
+    Ok(held.iter().all(|lease| is_gone(&lease.holder)))
+}
+
+fn driver_is_gone(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
+    let lease = lease_name(run);
+    let held = desk.log.leases(&lease, Timestamp::now())?;
+    Ok(held.iter().any(|lease| is_gone(&lease.holder)))
+}
+
+/// Counts how often the person at the terminal asks to stop.
+fn interrupts() -> Result<Arc<AtomicU32>, Failure> {
+    let count = Arc::new(AtomicU32::new(0));
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| Failure::part("cannot hear Ctrl-C").because(&error))?;
+    let heard = count.clone();
+    let _thread = std::thread::spawn(move || {
+        for _signal in signals.forever() {
+            let _before = heard.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    Ok(count)
+}
+
+/// One line of the feed.
+pub(crate) fn show(out: &Out, feed: &mut Feed, entry: &Entry) {
+    if let Some(line) = feed.take(entry) {
+        let tone = match line.weight {
+            Weight::Quiet => Tone::Quiet,
+            Weight::Plain => Tone::Plain,
+            Weight::Marked => Tone::Strong,
+        };
+        let at = line
+            .at
+            .to_zoned(jiff::tz::TimeZone::system())
+            .strftime("%H:%M:%S")
+            .to_string();
+        out.feed(&at, &line.says, tone);
+    }
+}
+
+fn ask(out: &Out, waiting: &Waiting) {
+    let (says, next) = asked(waiting);
+    out.feed("", &says, Tone::Warn);
+    if let Some(next) = next {
+        out.feed("", &next, Tone::Accent);
+    }
+}
+
+/// What a person is asked, as a sentence, and the command that answers.
+pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
+    let who = baton_core::diag::list(&waiting.people, 4).replace(" and ", " or ");
+    let step = waiting.step.as_ref().map_or("", |step| step.as_str());
+    let hosts = match waiting.hosts.as_slice() {
+        [] => String::new(),
+        hosts => format!(" on {}", baton_core::diag::list(hosts, 6)),
+    };
+    let on = match waiting.hosts.as_slice() {
+        [_, _, ..] => " --on HOST",
+        _ => "",
+    };
+    match &waiting.ask {
+        Ask::Do { tasks } if tasks.is_empty() => (
+            format!("{who} does {step}"),
+            Some(format!("baton done {step}")),
+        ),
+        Ask::Do { tasks } => {
+            let list: String = tasks.iter().map(|task| format!("\n  [ ] {task}")).collect();
+            (
+                format!("{who} does {step}:{list}"),
+                Some(format!("baton done {step}")),
+            )
+        }
+        Ask::Approve { missing } => {
+            let more = if *missing > 1 {
+                format!(" ({missing} still missing)")
+            } else {
+                String::new()
+            };
+            (
+                format!("{who} approves {step}{more}"),
+                Some(format!("baton approve {step}")),
+            )
+        }
+        Ask::UndoByHand { instruction } => (
+            format!("{who} undoes {step}{hosts} by hand: {}", instruction.trim()),
+            Some(format!("baton done {step}")),
+        ),
+        Ask::SettleRun => (
+            format!("nobody knows whether {step} took effect{hosts}; {who} looks and says"),
+            Some(format!(
+                "baton done {step}{on}  (it did)   or   baton retry {step}{on}  (it did not)"
+            )),
+        ),
+        Ask::SettleUndo => (
+            format!("nobody knows whether {step} was undone{hosts}; {who} looks and says"),
+            Some(format!(
+                "baton done {step}{on}  (it was)   or   baton retry {step}{on}  (it was not)"
+            )),
+        ),
+        Ask::Decide { because, harm } => (
+            format!("{who} decides how to go on: {because}"),
+            Some(if *harm {
+                "baton rollback, baton stop, or baton resume (keep it)".to_owned()
+            } else {
+                "baton retry, baton skip --because, baton rollback, or baton stop".to_owned()
+            }),
+        ),
+        Ask::ExtendWindow => (
+            format!("the launch window is over; {who} decides whether to go on"),
+            Some("baton resume --because …   or   baton rollback".to_owned()),
+        ),
+        Ask::Resume { by, because } => {
+            let why = because
+                .as_ref()
+                .map(|why| format!(": {why}"))
+                .unwrap_or_default();
+            (
+                format!("{by} paused the run{why}"),
+                Some("baton resume".to_owned()),
+            )
+        }
+        Ask::AcceptLive => (
+            format!("everything is carried out and watched; {who} takes over"),
+            Some("baton accept --live".to_owned()),
+        ),
+    }
+}
+
+/// What is said when the driver returns, and the exit status.
+fn report(out: &Out, halted: &Halted, state: &State) -> Exit {
+    let took = Duration::between(state.opened_at, Timestamp::now());
+    let what = if state.rehearsal() {
+        "rehearsal"
+    } else {
+        "launch"
+    };
+    out.gap();
+    match halted {
+        Halted::Ended(outcome) => {
+            let because = state.ended().map_or("", |(_, because)| because);
+            let as_asked = state.terms.what == RunKind::Rehearsal
+                && state.terms.fail_at.is_some()
+                && *outcome == Outcome::RolledBack;
+            let (word, tone) = match outcome {
+                Outcome::Succeeded => ("succeeded", Tone::Good),
+                Outcome::RolledBack => ("rolled back", Tone::Warn),
+                Outcome::Stopped => ("stopped", Tone::Bad),
+                Outcome::Aborted => ("aborted", Tone::Bad),
+            };
+            out.line(format!(
+                "{} after {took}: {}",
+                out.paint(format!("{what} {word}"), tone),
+                out.paint(because, Tone::Plain)
+            ));
+            out.next(match (outcome, state.rehearsal()) {
+                (_, true) => "baton check",
+                (Outcome::Succeeded, false) => "baton review",
+                (_, false) => "baton status, then baton review",
+            });
+            if as_asked {
+                Exit::Good
+            } else {
+                Exit::from(*outcome)
+            }
+        }
+        Halted::Frozen => {
+            out.line(out.paint(
+                format!("{what} stands still until somebody decides"),
+                Tone::Bad,
+            ));
+            waits(state, Timestamp::now())
+                .iter()
+                .for_each(|waiting| ask(out, waiting));
+            Exit::Stopped
+        }
+        Halted::Paused => {
+            out.line(format!(
+                "{what} is paused at a safe point; nothing is under way"
+            ));
+            out.next("baton resume");
+            Exit::Paused
+        }
+        Halted::Left => {
+            out.line(format!(
+                "left the {what}; commands under way go on, and nothing is lost"
+            ));
+            out.next("baton resume");
+            Exit::Paused
+        }
+    }
+}

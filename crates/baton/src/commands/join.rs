@@ -1,0 +1,239 @@
+//! `join`: a seat in the room, and the feed.
+//!
+//! A seat is a lease with a heartbeat: who closes the terminal, or whose
+//! machine dies, is gone within seconds. Only somebody at a terminal has one.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::JoinHandle;
+
+use baton_core::event::Event;
+use baton_core::id::{Epoch, Handle, Seq};
+use baton_core::review::timeline::Feed;
+use baton_core::time::Duration;
+use baton_store::{Log as _, SqliteLog};
+use clap::Parser as _;
+use jiff::Timestamp;
+
+use crate::args::{Args, Command};
+use crate::commands::drive::show;
+use crate::desk::{Desk, holder};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::{Out, Tone};
+
+/// How long a seat is kept without a sign of life.
+const SEAT: Duration = Duration::from_secs(6);
+/// How often a sign of life is given.
+const BEAT: std::time::Duration = std::time::Duration::from_secs(2);
+/// How often the ledger is looked at.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(150);
+
+/// A seat in the room, kept until it is dropped.
+pub(crate) struct Seat {
+    stop: Option<mpsc::Sender<()>>,
+    beat: Option<JoinHandle<()>>,
+}
+
+impl Seat {
+    /// A seat for somebody at a terminal; nobody's without one.
+    pub(crate) fn at_terminal(desk: &mut Desk, who: &Handle) -> Result<Option<Self>, Failure> {
+        if !io::stdin().is_terminal() {
+            return Ok(None);
+        }
+        let name = desk.seat(who);
+        let me = holder(who);
+        let now = Timestamp::now();
+        // The same process may sit down again before its old seat has run out.
+        let epoch = desk.log.lease(&name, &me, now, SEAT, true)?;
+        let path = desk.settings.own_folder().join("ledger.db");
+        let (stop, stopped) = mpsc::channel();
+        let beat = std::thread::spawn(move || keep(&path, &name, epoch, &stopped));
+        Ok(Some(Self {
+            stop: Some(stop),
+            beat: Some(beat),
+        }))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(beat) = self.beat.take() {
+            // A heartbeat that died is a seat that runs out.
+            let _ended = beat.join();
+        }
+    }
+}
+
+fn keep(path: &PathBuf, name: &str, epoch: Epoch, stopped: &mpsc::Receiver<()>) {
+    let Ok(mut log) = SqliteLog::open(path) else {
+        return;
+    };
+    while stopped.recv_timeout(BEAT) == Err(RecvTimeoutError::Timeout) {
+        // A beat that cannot be given is tried again; the seat runs out meanwhile.
+        let _kept = log.renew(name, epoch, Timestamp::now(), SEAT);
+    }
+    let _released = log.release(name, epoch);
+}
+
+/// `baton join`.
+pub(crate) fn run(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+    let me = desk.me()?;
+    let seat = Seat::at_terminal(desk, &me)?;
+    let sits = seat.is_some();
+    if sits {
+        let run = desk.facts.open_run().cloned();
+        let _joined = desk.append(&me, run.as_ref(), vec![Event::Joined])?;
+        out.line(format!(
+            "{} sits in the room of {}. Type a command (`next`, `done STEP`, `vote go --confidence 4`, …), a line that begins with `:` to say it, or `leave`.",
+            out.paint(me.as_str(), Tone::Strong),
+            desk.plan.handoff
+        ));
+    }
+    let lines = sits.then(read_lines);
+    let left = listen(desk, out, &me, lines.as_ref());
+    drop(seat);
+    if sits {
+        let run = desk.facts.open_run().cloned();
+        let _left = desk.append(&me, run.as_ref(), vec![Event::Left])?;
+    }
+    left
+}
+
+fn read_lines() -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    let _thread = std::thread::spawn(move || {
+        for line in io::stdin().lock().lines() {
+            let Ok(line) = line else { break };
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// Shows the feed and takes commands until the person leaves. Without a
+/// terminal the feed goes on until the run is over.
+fn listen(
+    desk: &mut Desk,
+    out: &Out,
+    me: &Handle,
+    lines: Option<&mpsc::Receiver<String>>,
+) -> Result<Exit, Failure> {
+    let mut feed = Feed::new(&desk.plan);
+    let mut after = desk.log.head()?.0;
+    loop {
+        after = follow(desk, out, &mut feed, after)?;
+        let Some(lines) = lines else {
+            if desk.facts.open_run().is_none() {
+                return Ok(Exit::Good);
+            }
+            std::thread::sleep(LOOK);
+            desk.catch_up()?;
+            continue;
+        };
+        match lines.recv_timeout(LOOK) {
+            Ok(line) if matches!(line.trim(), "leave" | "exit" | "quit") => return Ok(Exit::Good),
+            Ok(line) => take(desk, out, me, line.trim()),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Good),
+        }
+    }
+}
+
+fn follow(desk: &mut Desk, out: &Out, feed: &mut Feed, mut after: Seq) -> Result<Seq, Failure> {
+    loop {
+        let page = desk.log.read(after, 1000)?;
+        let Some(last) = page.last() else {
+            return Ok(after);
+        };
+        after = last.seq;
+        let handoff = desk.handoff();
+        page.iter()
+            .filter(|entry| entry.handoff == handoff)
+            .for_each(|entry| show(out, feed, entry));
+    }
+}
+
+/// One line of the person: something to say, or a command.
+fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) {
+    if line.is_empty() {
+        return;
+    }
+    let words: Vec<String> = match line.strip_prefix(':') {
+        Some(text) => vec!["say".to_owned(), text.trim().to_owned()],
+        None => words(line),
+    };
+    let named = ["baton".to_owned()]
+        .into_iter()
+        .chain(words.into_iter().skip_while(|w| w == "baton"));
+    let taken = Args::try_parse_from(named)
+        .map_err(|error| {
+            Failure::wrong(
+                error
+                    .to_string()
+                    .lines()
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
+            )
+        })
+        .and_then(|args| match args.command {
+            Command::Join
+            | Command::Launch { .. }
+            | Command::Rehearse { .. }
+            | Command::Demo { .. } => Err(Failure::wrong("that needs a terminal of its own")),
+            command => {
+                let mut settings = desk.settings.clone();
+                settings.speaker = Some(me.clone());
+                super::run(command, &settings, out)
+            }
+        });
+    if let Err(failure) = taken {
+        out.failure(&failure);
+    }
+}
+
+/// Words of a line; double quotes hold several together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    let (mut quoted, mut begun) = (false, false);
+    for c in line.chars() {
+        match c {
+            '"' => (quoted, begun) = (!quoted, true),
+            c if c.is_whitespace() && !quoted => {
+                if begun {
+                    words.push(std::mem::take(&mut word));
+                }
+                begun = false;
+            }
+            c => {
+                word.push(c);
+                begun = true;
+            }
+        }
+    }
+    if begun {
+        words.push(word);
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::words;
+
+    #[test]
+    fn a_line_is_cut_into_words() {
+        assert_eq!(
+            words(r#" vote  no-go --because "too slow" "#),
+            ["vote", "no-go", "--because", "too slow"]
+        );
+        assert_eq!(words(r#"say """#), ["say", ""]);
+        assert!(words("  ").is_empty());
+    }
+}

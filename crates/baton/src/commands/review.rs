@@ -1,0 +1,18 @@
+//! To be written.
+use crate::desk::Desk;
+use crate::exit::Exit;
+use crate::failure::{Failure, Kind};
+use crate::render::Out;
+pub(crate) fn run(_desk: &mut Desk, _out: &Out, _held: bool) -> Result<Exit, Failure> {
+    Err(later())
+}
+pub(crate) fn lesson(
+    _desk: &mut Desk,
+    _out: &Out,
+    _action: Option<crate::args::LessonAction>,
+) -> Result<Exit, Failure> {
+    Err(later())
+}
+fn later() -> Failure {
+    Failure::new(Kind::Bug, "to be written")
+}

@@ -1,0 +1,326 @@
+//! What people say in a run and in the room: `next`, `done`, `approve`,
+//! `retry`, `skip`, `pause`, `resume`, `rollback`, `stop`, `accept --live`,
+//! `say`, `vote`.
+//!
+//! A word is appended only where it is legal. One after which the run goes on
+//! also drives it, when nobody else does.
+
+use baton_core::event::Event;
+use baton_core::id::{Handle, HostName, RunId, StepId};
+use baton_core::run::State;
+use baton_core::run::state::Mode;
+use baton_core::run::waits::{Ask, waits};
+use baton_engine::drive::fold;
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::args::Word;
+use crate::commands::drive::{asked, drive, undriven};
+use crate::desk::Desk;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::render::{Out, Tone};
+
+/// `baton next`.
+pub(crate) fn next(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+    let me = desk.me()?;
+    let Some(run) = desk
+        .settings
+        .run
+        .clone()
+        .or_else(|| desk.facts.open_run().cloned())
+    else {
+        if out.json {
+            out.json(&json!({ "format": 1, "run": null, "next": [] }));
+        } else {
+            out.line("No run is open.");
+            out.next("baton check");
+        }
+        return Ok(Exit::Good);
+    };
+    let state = fold(&mut desk.log, &run)?;
+    let all = waits(&state, Timestamp::now());
+    let (mine, others): (Vec<_>, Vec<_>) =
+        all.iter().partition(|waiting| waiting.people.contains(&me));
+    if out.json {
+        let next: Vec<_> = mine
+            .iter()
+            .map(|waiting| {
+                let (says, command) = asked(waiting);
+                json!({ "step": waiting.step, "hosts": waiting.hosts, "says": says, "command": command })
+            })
+            .collect();
+        out.json(&json!({ "format": 1, "run": run, "for": me, "next": next }));
+        return Ok(Exit::Good);
+    }
+    for waiting in &mine {
+        let (says, command) = asked(waiting);
+        out.text(&says, 0, Tone::Strong);
+        if let Some(command) = command {
+            out.next(&command);
+        }
+    }
+    if mine.is_empty() {
+        match others.first() {
+            Some(waiting) => out.text(
+                &format!("Nothing for {me} now: {}", asked(waiting).0),
+                0,
+                Tone::Plain,
+            ),
+            None => out.text(&quiet(&state, &me), 0, Tone::Plain),
+        }
+    }
+    if !matches!(state.mode, Mode::Ended { .. }) && undriven(desk, &run)? {
+        out.text("Nobody drives the run at the moment.", 0, Tone::Warn);
+        out.next("baton resume");
+    }
+    Ok(Exit::Good)
+}
+
+/// Why nobody is asked anything.
+fn quiet(state: &State, me: &Handle) -> String {
+    if let Some((_, because)) = state.ended() {
+        return format!("The run is over: {because}.");
+    }
+    let running: Vec<&str> = state
+        .active()
+        .filter_map(|(id, _)| state.attempt(id))
+        .map(|(step, _, _)| step.id().as_str())
+        .collect();
+    if state.watch.is_some() {
+        return format!("Nothing for {me} now: the judge is watching.");
+    }
+    match running.as_slice() {
+        [] => format!("Nothing for {me} now."),
+        steps => format!(
+            "Nothing for {me} now: {} is under way.",
+            baton_core::diag::list(steps, 4)
+        ),
+    }
+}
+
+/// `baton done STEP`.
+pub(crate) fn done(
+    desk: &mut Desk,
+    out: &Out,
+    step: &str,
+    on: Option<&str>,
+) -> Result<Exit, Failure> {
+    let event = Event::StepDone {
+        step: StepId::from(step),
+        host: on.map(HostName::from),
+    };
+    said(desk, out, event, &format!("{step} is done"), false)
+}
+
+/// `baton approve STEP`.
+pub(crate) fn approve(desk: &mut Desk, out: &Out, step: &str) -> Result<Exit, Failure> {
+    let event = Event::StepApproved {
+        step: StepId::from(step),
+    };
+    said(desk, out, event, &format!("{step} is approved"), false)
+}
+
+/// `baton retry [STEP]`.
+pub(crate) fn retry(
+    desk: &mut Desk,
+    out: &Out,
+    step: Option<&str>,
+    on: Option<&str>,
+) -> Result<Exit, Failure> {
+    let step = waiting_step(desk, step)?;
+    let says = format!("{step} is tried again");
+    said(
+        desk,
+        out,
+        Event::RetryCalled {
+            step,
+            host: on.map(HostName::from),
+        },
+        &says,
+        true,
+    )
+}
+
+/// `baton skip [STEP] --because`.
+pub(crate) fn skip(
+    desk: &mut Desk,
+    out: &Out,
+    step: Option<&str>,
+    because: &str,
+) -> Result<Exit, Failure> {
+    let step = waiting_step(desk, step)?;
+    let says = format!("{step} is left out");
+    said(
+        desk,
+        out,
+        Event::StepSkipped {
+            step,
+            because: because.to_owned(),
+        },
+        &says,
+        true,
+    )
+}
+
+/// `baton pause`.
+pub(crate) fn pause(desk: &mut Desk, out: &Out, because: Option<String>) -> Result<Exit, Failure> {
+    said(
+        desk,
+        out,
+        Event::Paused { because },
+        "the run pauses at the next safe point",
+        false,
+    )
+}
+
+/// `baton resume`: lets a run go on, and drives it when nobody does.
+pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Result<Exit, Failure> {
+    let run = desk.open_run()?;
+    let me = desk.me()?;
+    let state = fold(&mut desk.log, &run)?;
+    let all = waits(&state, Timestamp::now());
+    let extends = all.iter().any(|waiting| waiting.ask == Ask::ExtendWindow);
+    let harmed = all
+        .iter()
+        .any(|waiting| matches!(waiting.ask, Ask::Decide { harm: true, .. }));
+    if state.paused.is_some() || harmed {
+        let _state = desk.say_in_run(&run, &me, Event::Resumed)?;
+    } else if let (true, Some(waiting)) = (extends, all.first()) {
+        if !waiting.people.contains(&me) {
+            let who = baton_core::diag::list(&waiting.people, 4);
+            return Err(Failure::refused(format!(
+                "only {who} may let the run go on past its window"
+            )));
+        }
+        let _state = desk.say_in_run(&run, &me, Event::WindowExtended { because })?;
+    }
+    if undriven(desk, &run)? {
+        return drive(desk, out, &run, &me);
+    }
+    out.line(format!("{run} goes on"));
+    Ok(Exit::Good)
+}
+
+/// `baton rollback`.
+pub(crate) fn rollback(
+    desk: &mut Desk,
+    out: &Out,
+    because: Option<String>,
+) -> Result<Exit, Failure> {
+    said(
+        desk,
+        out,
+        Event::RollbackCalled { because },
+        "the way back is called",
+        true,
+    )
+}
+
+/// `baton stop`.
+pub(crate) fn stop(desk: &mut Desk, out: &Out, because: Option<String>) -> Result<Exit, Failure> {
+    said(
+        desk,
+        out,
+        Event::StopCalled { because },
+        "the run is stopped as it stands",
+        true,
+    )
+}
+
+/// `baton accept --live`.
+pub(crate) fn accept_live(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+    let me = desk.signer()?;
+    let receivers = desk.contract.members(&desk.contract.to).unwrap_or_default();
+    if !receivers.contains(&me) {
+        let who = baton_core::diag::list(&receivers, 4).replace(" and ", " or ");
+        return Err(Failure::refused(format!(
+            "{} takes over: {who}, not {me}",
+            desk.contract.to.value
+        )));
+    }
+    let says = format!("{} took over {}", me, desk.contract.name.value);
+    said(desk, out, Event::AcceptedLive, &says, false)
+}
+
+/// `baton say`.
+pub(crate) fn say(desk: &mut Desk, out: &Out, text: String) -> Result<Exit, Failure> {
+    /// The most a message may have: what people read while it matters.
+    const TEXT_MOST: usize = 4000;
+    let me = desk.me()?;
+    if text.trim().is_empty() || text.chars().count() > TEXT_MOST {
+        return Err(Failure::wrong(format!(
+            "a message has 1 to {TEXT_MOST} characters"
+        )));
+    }
+    let run = desk.facts.open_run().cloned();
+    let _entries = desk.append(&me, run.as_ref(), vec![Event::Said { text }])?;
+    out.line("said");
+    Ok(Exit::Good)
+}
+
+/// `baton vote go|no-go`.
+pub(crate) fn vote(
+    desk: &mut Desk,
+    out: &Out,
+    word: Word,
+    confidence: u8,
+    because: Option<String>,
+) -> Result<Exit, Failure> {
+    let me = desk.signer()?;
+    let go = word == Word::Go;
+    if !go && because.is_none() {
+        return Err(Failure::wrong("a no-go needs a reason").hint("add `--because \"…\"`"));
+    }
+    let content = desk.plan.digests.content.clone();
+    let run = desk.facts.open_run().cloned();
+    let vote = Event::Voted {
+        go,
+        confidence,
+        because,
+        content,
+    };
+    let _entries = desk.append(&me, run.as_ref(), vec![vote])?;
+    out.line(format!("{me} votes {}", if go { "go" } else { "no-go" }));
+    Ok(Exit::Good)
+}
+
+/// Appends a person's word to the open run; `drives`: the run then goes on, so
+/// somebody has to drive it.
+fn said(
+    desk: &mut Desk,
+    out: &Out,
+    event: Event,
+    says: &str,
+    drives: bool,
+) -> Result<Exit, Failure> {
+    let run: RunId = desk.open_run()?;
+    let me = desk.me()?;
+    let state = desk.say_in_run(&run, &me, event)?;
+    if out.json {
+        out.json(&json!({ "format": 1, "run": run, "by": me, "said": says }));
+    } else {
+        out.line(says);
+    }
+    let idle = undriven(desk, &run)?;
+    if drives && idle && state.ended().is_none() {
+        return drive(desk, out, &run, &me);
+    }
+    if idle && !out.json {
+        out.next("baton resume");
+    }
+    Ok(Exit::Good)
+}
+
+/// The step that is meant: as said, or the one the run waits for.
+fn waiting_step(desk: &mut Desk, step: Option<&str>) -> Result<StepId, Failure> {
+    if let Some(step) = step {
+        return Ok(StepId::from(step));
+    }
+    let run = desk.open_run()?;
+    let state = fold(&mut desk.log, &run)?;
+    let waiting = waits(&state, Timestamp::now())
+        .into_iter()
+        .find_map(|waiting| waiting.step);
+    waiting.ok_or_else(|| Failure::wrong("the run waits for no step").hint("name the step"))
+}

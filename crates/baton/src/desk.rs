@@ -1,0 +1,507 @@
+//! The desk: what a command works on. Files are read, the plan is resolved, the
+//! ledger is open, and the gate's facts are folded from a snapshot that is bound
+//! to the ledger's head.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use baton_core::diag::{Code, Note};
+use baton_core::event::Event;
+use baton_core::gate::{Facts, Readings};
+use baton_core::handoff::contract::{self, Contract, Freeze};
+use baton_core::handoff::plan::{self, Plan};
+use baton_core::handoff::runbook::{self, Runbook};
+use baton_core::id::{Digest, EnvName, Handle, HandoffId, RunId, Seq, canonical};
+use baton_core::ledger::{Draft, Entry};
+use baton_core::parity::Fingerprint;
+use baton_core::run::State;
+use baton_engine::drive::fold;
+use baton_engine::real::{RealWorld, random};
+use baton_engine::shell::attempt::{identity, lives};
+use baton_engine::{calendar, release};
+use baton_store::{Log as _, SqliteLog};
+use jiff::Timestamp;
+
+use crate::failure::{Failure, Kind};
+use crate::render::Sources;
+use crate::settings::Settings;
+
+/// The most a contract or a runbook may have; the readers refuse more, this
+/// keeps such a file out of memory.
+const FILE_MOST: u64 = 16 * 1024 * 1024;
+/// How many entries are read at a time.
+const PAGE: usize = 10_000;
+/// A snapshot of the facts is kept again after so many new entries.
+const SNAPSHOT_EVERY: u64 = 200;
+
+/// Both files, as far as they could be read.
+pub(crate) struct Files {
+    /// The contract, when it could be read.
+    pub(crate) contract: Option<Contract>,
+    /// The runbook, when it could be read.
+    pub(crate) runbook: Option<Runbook>,
+    /// Everything that is wrong with them, in the order of the files.
+    pub(crate) notes: Vec<Note>,
+    /// Their texts.
+    pub(crate) sources: Sources,
+}
+
+impl Files {
+    /// Reads both files and says everything that is wrong with them.
+    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
+        let bytes = read_bounded(&settings.file)?;
+        let (contract, mut notes) = contract::parse(&bytes);
+        let mut sources = Sources {
+            contract: (settings.file.display().to_string(), text(&bytes)),
+            ..Sources::default()
+        };
+        let mut runbook = None;
+        if let Some(contract) = &contract {
+            notes.extend(contract::check(contract));
+            let name = contract.runbook.value.clone();
+            match read_bounded(&settings.folder.join(&name)) {
+                Ok(bytes) => {
+                    let (read, more) = runbook::parse(&bytes);
+                    notes.extend(more);
+                    runbook = read;
+                    sources.runbook = (name, text(&bytes));
+                }
+                Err(failure) => {
+                    let says = format!(
+                        "the runbook {name} cannot be read: {}",
+                        failure.causes.join(": ")
+                    );
+                    let note = Note::error("contract.reference", says)
+                        .next("`baton init` writes one, or name the file under `runbook:`");
+                    notes.push(
+                        contract
+                            .runbook
+                            .span
+                            .map_or_else(|| note.clone(), |at| note.clone().at(at)),
+                    );
+                }
+            }
+        }
+        if let (Some(contract), Some(runbook)) = (&contract, &runbook) {
+            notes.extend(plan::lint(contract, runbook));
+        }
+        notes.sort_by_key(|note| note.span.map(|span| (span.file, span.line, span.column)));
+        notes.dedup();
+        Ok(Self {
+            contract,
+            runbook,
+            notes,
+            sources,
+        })
+    }
+
+    /// Whether anything makes the files unusable: an error that is not one of
+    /// the gate's blockers, which a waiver may set aside.
+    pub(crate) fn broken(&self) -> bool {
+        self.contract.is_none()
+            || self.runbook.is_none()
+            || self.notes.iter().any(|note| {
+                note.severity != baton_core::diag::Severity::Warning
+                    && Code::blocker(note.code.0).is_none()
+            })
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: &dyn std::error::Error| {
+        Failure::new(Kind::Files, format!("cannot read {}", path.display()))
+            .because(error)
+            .hint("`baton init` writes a contract and a runbook; `--file` names another contract")
+    };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(|error| failed(&error))?;
+    let _read = file
+        .take(FILE_MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(&error))?;
+    Ok(bytes)
+}
+
+/// What a command works on.
+pub(crate) struct Desk {
+    /// What was asked.
+    pub(crate) settings: Settings,
+    /// Both files.
+    pub(crate) contract: Contract,
+    /// The runbook.
+    pub(crate) runbook: Runbook,
+    /// Notes of the files that are the gate's blockers, and warnings.
+    pub(crate) notes: Vec<Note>,
+    /// The plan for the launch environment.
+    pub(crate) plan: Plan,
+    /// The ledger.
+    pub(crate) log: SqliteLog,
+    /// What the gate remembers of this handoff.
+    pub(crate) facts: Facts,
+    /// The entry the facts are folded to.
+    head: Seq,
+}
+
+impl Desk {
+    /// Reads the files and opens the ledger.
+    pub(crate) fn open(settings: &Settings) -> Result<Self, Failure> {
+        let files = Files::read(settings)?;
+        if files.broken() {
+            let count = files.notes.len();
+            let mut failure = Failure::new(
+                Kind::Files,
+                format!(
+                    "the files are not valid: {count} {}",
+                    if count == 1 { "error" } else { "errors" }
+                ),
+            )
+            .hint("`baton lint` shows each with its place");
+            failure.notes = files.notes;
+            return Err(failure);
+        }
+        let (Some(contract), Some(runbook)) = (files.contract, files.runbook) else {
+            return Err(Failure::new(Kind::Bug, "valid files without content"));
+        };
+        let launch = contract.launch.environment.value.clone();
+        let (plan, _) = plan::resolve(&contract, &runbook, &launch);
+        let plan = plan.ok_or_else(|| Failure::new(Kind::Bug, "valid files without a plan"))?;
+        let log = open_ledger(settings)?;
+        let facts = Facts::new(plan.handoff.clone());
+        let mut desk = Self {
+            settings: settings.clone(),
+            contract,
+            runbook,
+            notes: files.notes,
+            plan,
+            log,
+            facts,
+            head: Seq(0),
+        };
+        desk.catch_up()?;
+        Ok(desk)
+    }
+
+    /// The plan for another environment.
+    pub(crate) fn plan_for(&self, environment: &EnvName) -> Result<Plan, Failure> {
+        if *environment == self.plan.environment {
+            return Ok(self.plan.clone());
+        }
+        if !self.contract.environments.contains_key(environment) {
+            let names: Vec<&str> = self
+                .contract
+                .environments
+                .keys()
+                .map(|name| name.as_str())
+                .collect();
+            let failure = Failure::wrong(format!("the contract has no environment {environment}"));
+            return Err(failure.hint(format!("it has {}", baton_core::diag::list(&names, 8))));
+        }
+        let (plan, notes) = plan::resolve(&self.contract, &self.runbook, environment);
+        plan.ok_or_else(|| {
+            let why = notes
+                .iter()
+                .map(|note| note.says.clone())
+                .collect::<Vec<_>>()
+                .join("; ");
+            Failure::new(
+                Kind::Files,
+                format!("the runbook cannot run in {environment}: {why}"),
+            )
+        })
+    }
+
+    /// The handoff.
+    pub(crate) fn handoff(&self) -> HandoffId {
+        self.plan.handoff.clone()
+    }
+
+    /// Folds what was appended since into the facts.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Failure> {
+        let key = format!("facts/{}", self.plan.handoff);
+        if self.head == Seq(0)
+            && let Some((_, seq, bytes)) = self.log.recall(&key)?
+            && let Ok(facts) = serde_json::from_slice::<Facts>(&bytes)
+            && facts.are_of(&self.plan.handoff)
+        {
+            (self.facts, self.head) = (facts, seq);
+        }
+        let from = self.head;
+        loop {
+            let page = self.log.read(self.head, PAGE)?;
+            let Some(last) = page.last() else { break };
+            self.head = last.seq;
+            for entry in &page {
+                self.facts.apply(entry);
+            }
+        }
+        if self.head.0 - from.0 >= SNAPSHOT_EVERY {
+            let (head, digest) = self.log.head()?;
+            if head == self.head {
+                let bytes = serde_json::to_vec(&self.facts).map_err(|error| {
+                    Failure::new(Kind::Bug, "cannot keep a snapshot").because(&error)
+                })?;
+                self.log.remember(&key, &digest, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends what a person says or Baton saw, outside or inside a run.
+    pub(crate) fn append(
+        &mut self,
+        by: &Handle,
+        run: Option<&RunId>,
+        events: Vec<Event>,
+    ) -> Result<Vec<Entry>, Failure> {
+        let at = Timestamp::now();
+        let drafts = events
+            .into_iter()
+            .map(|event| Draft {
+                at,
+                by: by.clone(),
+                handoff: self.plan.handoff.clone(),
+                run: run.cloned(),
+                event,
+            })
+            .collect();
+        let entries = self.log.append(drafts, None, None)?;
+        self.catch_up()?;
+        Ok(entries)
+    }
+
+    /// Appends a person's word to a run, if it is legal where the run stands.
+    pub(crate) fn say_in_run(
+        &mut self,
+        run: &RunId,
+        by: &Handle,
+        event: Event,
+    ) -> Result<State, Failure> {
+        loop {
+            let (head, _) = self.log.head()?;
+            let mut state = fold(&mut self.log, run)?;
+            let draft = Draft {
+                at: Timestamp::now(),
+                by: by.clone(),
+                handoff: self.plan.handoff.clone(),
+                run: Some(run.clone()),
+                event: event.clone(),
+            };
+            let entry = Entry::seal(draft.clone(), Seq(head.0 + 1), Digest::of(b""));
+            state.apply(&entry)?;
+            match self.log.append(vec![draft], Some(head), None) {
+                Ok(_) => {
+                    self.catch_up()?;
+                    return Ok(state);
+                }
+                // Somebody was faster: look again whether it is still legal.
+                Err(baton_store::StoreError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Who speaks: as said, or the person whose email is git's.
+    pub(crate) fn me(&self) -> Result<Handle, Failure> {
+        if let Some(speaker) = &self.settings.speaker {
+            return self.known(speaker);
+        }
+        let email = git_email(&self.settings.folder);
+        let found = self.contract.people.iter().find(|(_, person)| {
+            person.email.is_some() && person.email.as_deref().map(str::to_lowercase) == email
+        });
+        found.map(|(handle, _)| handle.clone()).ok_or_else(|| {
+            let who = email.map_or_else(
+                || "git knows no email here".to_owned(),
+                |email| format!("nobody in the contract has git's email {email}"),
+            );
+            Failure::wrong(format!("cannot tell who is speaking: {who}"))
+                .hint("say it with `--as HANDLE`")
+        })
+    }
+
+    /// Who gives their word: it has to be said, and is never guessed.
+    pub(crate) fn signer(&self) -> Result<Handle, Failure> {
+        match &self.settings.speaker {
+            Some(speaker) => self.known(speaker),
+            None => Err(
+                Failure::wrong("a signed word needs a name: it is not guessed")
+                    .hint("say who gives it with `--as HANDLE`"),
+            ),
+        }
+    }
+
+    fn known(&self, who: &Handle) -> Result<Handle, Failure> {
+        if self.contract.people.contains_key(who) {
+            return Ok(who.clone());
+        }
+        let people = self.contract.people.keys().map(|handle| handle.as_str());
+        let near = baton_core::diag::nearest(who, people);
+        let failure = Failure::wrong(format!("the contract knows no {who}"));
+        Err(match near {
+            Some(near) => failure.hint(format!("did you mean {near}?")),
+            None => failure.hint("the people are listed under `people:` in the contract"),
+        })
+    }
+
+    /// The release's identity, as its artifacts stand now.
+    pub(crate) fn release(&self) -> Result<Digest, String> {
+        let artifacts: Vec<&str> = self
+            .contract
+            .release
+            .artifacts
+            .iter()
+            .map(|path| path.value.as_str())
+            .collect();
+        release::digest(&self.settings.folder, &artifacts)
+    }
+
+    /// What the gate needs to know of the present moment.
+    pub(crate) fn readings(&mut self, at_launch: bool) -> Result<Readings, Failure> {
+        let digests: Vec<Digest> = self.facts.fingerprint_blobs().cloned().collect();
+        let mut fingerprints: BTreeMap<Digest, Fingerprint> = BTreeMap::new();
+        for digest in digests {
+            let blob = self.log.get(&digest)?;
+            if let Some(read) = blob.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+                let _new = fingerprints.insert(digest, read);
+            }
+        }
+        let calendars = self
+            .contract
+            .launch
+            .freezes
+            .iter()
+            .filter_map(|freeze| match freeze {
+                Freeze::Calendar(name) => Some((
+                    name.clone(),
+                    calendar::read(&self.settings.folder.join(name)),
+                )),
+                Freeze::Span { .. } => None,
+            });
+        let calendars = calendars.collect();
+        Ok(Readings {
+            release: self.release(),
+            present: self.present()?,
+            fingerprints,
+            calendars,
+            at_launch,
+        })
+    }
+
+    /// Who sits in the room now.
+    pub(crate) fn present(&mut self) -> Result<BTreeSet<Handle>, Failure> {
+        let prefix = self.seat("");
+        let leases = self.log.leases(&prefix, Timestamp::now())?;
+        let names = leases
+            .iter()
+            .filter_map(|lease| lease.name.strip_prefix(&prefix));
+        Ok(names
+            .filter_map(|rest| rest.split('/').next())
+            .map(Handle::from)
+            .collect())
+    }
+
+    /// The name of the lease that keeps a person's seat in the room.
+    pub(crate) fn seat(&self, who: &str) -> String {
+        if who.is_empty() {
+            format!("room/{}/", self.plan.handoff)
+        } else {
+            format!("room/{}/{who}/{}", self.plan.handoff, std::process::id())
+        }
+    }
+
+    /// The world in which commands outside a run are carried out.
+    pub(crate) fn quiet_world(&self) -> Result<RealWorld, Failure> {
+        Ok(RealWorld::quiet(
+            self.settings.folder.clone(),
+            self.attempts(),
+            program()?,
+        ))
+    }
+
+    /// Where attempts have their folders.
+    pub(crate) fn attempts(&self) -> PathBuf {
+        self.settings.own_folder().join("attempts")
+    }
+
+    /// The run that is meant: as said, or the latest of this handoff that is not over.
+    pub(crate) fn open_run(&mut self) -> Result<RunId, Failure> {
+        if let Some(run) = &self.settings.run {
+            return Ok(run.clone());
+        }
+        self.facts.open_run().cloned().ok_or_else(|| {
+            Failure::refused("no run is open").hint("`baton rehearse` or `baton launch` opens one")
+        })
+    }
+
+    /// The latest run, open or over.
+    pub(crate) fn latest_run(&mut self) -> Result<RunId, Failure> {
+        if let Some(run) = &self.settings.run {
+            return Ok(run.clone());
+        }
+        self.facts.latest_run().cloned().ok_or_else(|| {
+            Failure::refused("there was no run yet").hint("`baton rehearse` opens one")
+        })
+    }
+
+    /// Keeps a value as a blob.
+    pub(crate) fn keep(&mut self, value: &impl serde::Serialize) -> Result<Digest, Failure> {
+        Ok(self.log.put(&canonical(value))?)
+    }
+}
+
+/// This very program, which is also the wrapper of attempts.
+pub(crate) fn program() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|error| Failure::part("cannot find Baton itself").because(&error))
+}
+
+/// Who and where this process is, for the holder of a lease.
+pub(crate) fn holder(who: &Handle) -> String {
+    let host = rustix::system::uname();
+    format!(
+        "{who} on {} {}",
+        host.nodename().to_string_lossy(),
+        identity(std::process::id())
+    )
+}
+
+/// Whether a lease's holder is known to be gone: a process of this machine that ended.
+pub(crate) fn is_gone(holder: &str) -> bool {
+    let host = rustix::system::uname();
+    let here = format!(" on {} ", host.nodename().to_string_lossy());
+    holder
+        .split_once(&here)
+        .is_some_and(|(_, identity)| !lives(identity))
+}
+
+/// A fresh random number, for ids and salts.
+pub(crate) fn draw() -> u64 {
+    random()
+}
+
+fn open_ledger(settings: &Settings) -> Result<SqliteLog, Failure> {
+    let folder = settings.own_folder();
+    fs::create_dir_all(&folder).map_err(|error| {
+        Failure::part(format!("cannot make the folder {}", folder.display())).because(&error)
+    })?;
+    Ok(SqliteLog::open(&folder.join("ledger.db"))?)
+}
+
+fn git_email(folder: &Path) -> Option<String> {
+    let done = Command::new("git")
+        .args(["config", "user.email"])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let email = String::from_utf8(done.stdout).ok()?.trim().to_lowercase();
+    (!email.is_empty()).then_some(email)
+}

@@ -1,0 +1,53 @@
+//! Exit statuses: the table of `product.md`, section 5, and nothing else.
+
+use std::process::ExitCode;
+
+use baton_core::event::Outcome;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Ready, succeeded, equal; a rehearsal went as asked.
+    Good,
+    /// Not ready, different, failed, aborted.
+    Bad,
+    /// Wrong use, invalid files, or another driver holds the run.
+    Wrong,
+    /// Inconclusive, or a needed part cannot be used.
+    Unknown,
+    /// Rolled back.
+    RolledBack,
+    /// Stopped.
+    Stopped,
+    /// Paused.
+    Paused,
+    /// A bug of ours.
+    Bug,
+}
+
+impl Exit {
+    /// The status the shell sees.
+    pub(crate) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Good => 0,
+            Self::Bad => 1,
+            Self::Wrong => 2,
+            Self::Unknown => 3,
+            Self::RolledBack => 4,
+            Self::Stopped => 5,
+            Self::Paused => 6,
+            Self::Bug => 70,
+        })
+    }
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Succeeded => Self::Good,
+            Outcome::RolledBack => Self::RolledBack,
+            Outcome::Stopped => Self::Stopped,
+            Outcome::Aborted => Self::Bad,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Everything that can go wrong in a command, in one shape.
+//!
+//! The kind gives the exit status; the text is `cannot …: why`, then hints.
+//! Every error of the crates below becomes a failure here and nowhere else.
+
+use std::error::Error;
+
+use baton_core::diag::Note;
+use baton_core::run::Illegal;
+use baton_engine::drive::DriveError;
+use baton_engine::world::Lost;
+use baton_store::StoreError;
+
+use crate::exit::Exit;
+
+/// What kind of trouble.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The command was used in a way that cannot work here.
+    Use,
+    /// The files are invalid.
+    Files,
+    /// Another driver holds the run.
+    Held,
+    /// The ledger, a disk or a host cannot be used.
+    Part,
+    /// It is not ready, or what was asked for is not allowed now.
+    Refused,
+    /// A bug of ours.
+    Bug,
+}
+
+impl Kind {
+    /// The exit status of this kind.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Self::Use | Self::Files | Self::Held => Exit::Wrong,
+            Self::Part => Exit::Unknown,
+            Self::Refused => Exit::Bad,
+            Self::Bug => Exit::Bug,
+        }
+    }
+}
+
+/// Something that went wrong.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// What kind.
+    pub(crate) kind: Kind,
+    /// What cannot be done, or is so, in a sentence.
+    pub(crate) message: String,
+    /// Why, from the outside in.
+    pub(crate) causes: Vec<String>,
+    /// What would make it pass.
+    pub(crate) hints: Vec<String>,
+    /// Trouble in the files, each with its place.
+    pub(crate) notes: Vec<Note>,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Wrong use.
+    pub(crate) fn wrong(message: impl Into<String>) -> Self {
+        Self::new(Kind::Use, message)
+    }
+
+    /// Not allowed now.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, message)
+    }
+
+    /// A needed part cannot be used.
+    pub(crate) fn part(message: impl Into<String>) -> Self {
+        Self::new(Kind::Part, message)
+    }
+
+    /// Adds what would make it pass.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds the chain of reasons of an error.
+    #[must_use]
+    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            self.causes.push(error.to_string());
+            cause = error.source();
+        }
+        self
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let kind = match &error {
+            StoreError::Held { .. } => Kind::Held,
+            StoreError::Conflict { .. } | StoreError::Fenced => Kind::Refused,
+            _ => Kind::Part,
+        };
+        let hint = match &error {
+            StoreError::Held { .. } => Some(
+                "act in the run from here: `baton next`, `done`, `approve`, `pause`, `rollback`",
+            ),
+            StoreError::Conflict { .. } => {
+                Some("somebody else acted meanwhile: look, and try again")
+            }
+            _ => None,
+        };
+        let mut failure = Self::new(kind, error.to_string());
+        failure.hints.extend(hint.map(str::to_owned));
+        let mut cause = error.source();
+        while let Some(source) = cause {
+            failure.causes.push(source.to_string());
+            cause = source.source();
+        }
+        failure
+    }
+}
+
+impl From<DriveError> for Failure {
+    fn from(error: DriveError) -> Self {
+        match error {
+            DriveError::Store(error) => Self::from(error),
+            DriveError::Lost(Lost(why)) => Self::part("cannot see what became of the run")
+                .hint("nothing is lost: `baton resume` finds out and goes on")
+                .caused(why),
+            DriveError::NoRun(run) => Self::wrong(format!("there is no run {run}")),
+            error @ DriveError::Plan { .. } => Self::part(error.to_string()),
+            error @ DriveError::Illegal { .. } => {
+                Self::new(Kind::Bug, "the run's ledger contradicts itself").because(&error)
+            }
+        }
+    }
+}
+
+impl From<Illegal> for Failure {
+    fn from(error: Illegal) -> Self {
+        Self::refused(error.to_string()).hint("`baton next` says what can be done now")
+    }
+}
+
+impl Failure {
+    fn caused(mut self, why: String) -> Self {
+        self.causes.push(why);
+        self
+    }
+}

@@ -1,0 +1,479 @@
+//! The only place that prints.
+//!
+//! Answers go to standard output, progress and trouble to standard error. State
+//! is always a mark and a word; colour only underlines it, and only on a
+//! terminal that wants it. Text that comes from files, hosts or people is
+//! stripped of control characters before it is shown.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use anstyle::{AnsiColor, Style};
+use baton_core::diag::{FileKind, Note, Severity};
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::args::{Format, Global};
+use crate::env_vars;
+use crate::failure::{Failure, Kind};
+
+/// The widest a line gets, in columns.
+const WIDTH_MOST: usize = 100;
+/// The narrowest that is still laid out.
+const WIDTH_LEAST: usize = 40;
+
+/// What a piece of text is, and so how it looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As it is.
+    Plain,
+    /// A heading, or a name that matters.
+    Strong,
+    /// Beside the point.
+    Quiet,
+    /// The one accent: what to do next.
+    Accent,
+    /// All is well.
+    Good,
+    /// It is not.
+    Bad,
+    /// Worth a look.
+    Warn,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        match self {
+            Self::Plain => Style::new(),
+            Self::Strong => Style::new().bold(),
+            Self::Quiet => Style::new().dimmed(),
+            Self::Accent => colour(AnsiColor::Cyan),
+            Self::Good => colour(AnsiColor::Green),
+            Self::Bad => colour(AnsiColor::Red),
+            Self::Warn => colour(AnsiColor::Yellow),
+        }
+    }
+}
+
+/// A state: its mark, its word and its tone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark {
+    /// One column.
+    pub(crate) sign: &'static str,
+    /// The word.
+    pub(crate) word: &'static str,
+    /// The tone.
+    pub(crate) tone: Tone,
+}
+
+/// The marks of the whole program.
+pub(crate) mod marks {
+    use super::{Mark, Tone};
+
+    /// Answered.
+    pub(crate) const ANSWERED: Mark = Mark {
+        sign: "✓",
+        word: "answered",
+        tone: Tone::Good,
+    };
+    /// Open.
+    pub(crate) const OPEN: Mark = Mark {
+        sign: "✗",
+        word: "open",
+        tone: Tone::Bad,
+    };
+    /// Declined.
+    pub(crate) const DECLINED: Mark = Mark {
+        sign: "–",
+        word: "declined",
+        tone: Tone::Quiet,
+    };
+    /// Later.
+    pub(crate) const LATER: Mark = Mark {
+        sign: "·",
+        word: "later",
+        tone: Tone::Quiet,
+    };
+    /// Done.
+    pub(crate) const DONE: Mark = Mark {
+        sign: "✓",
+        word: "done",
+        tone: Tone::Good,
+    };
+    /// Under way.
+    pub(crate) const RUNNING: Mark = Mark {
+        sign: "▸",
+        word: "running",
+        tone: Tone::Accent,
+    };
+    /// Waiting for a person.
+    pub(crate) const WAITING: Mark = Mark {
+        sign: "?",
+        word: "waits",
+        tone: Tone::Warn,
+    };
+    /// Failed.
+    pub(crate) const FAILED: Mark = Mark {
+        sign: "✗",
+        word: "failed",
+        tone: Tone::Bad,
+    };
+    /// Undone.
+    pub(crate) const UNDONE: Mark = Mark {
+        sign: "↶",
+        word: "undone",
+        tone: Tone::Warn,
+    };
+    /// Left out.
+    pub(crate) const SKIPPED: Mark = Mark {
+        sign: "–",
+        word: "left out",
+        tone: Tone::Quiet,
+    };
+    /// To do.
+    pub(crate) const TODO: Mark = Mark {
+        sign: "·",
+        word: "to do",
+        tone: Tone::Quiet,
+    };
+}
+
+/// Where answers and trouble go.
+#[derive(Clone, Debug)]
+pub(crate) struct Out {
+    colour: bool,
+    colour_err: bool,
+    /// The usable width in columns.
+    pub(crate) width: usize,
+    /// Whether answers are for programs.
+    pub(crate) json: bool,
+}
+
+impl Out {
+    /// Looks once at what standard output and error are.
+    pub(crate) fn new(global: &Global) -> Self {
+        let wanted = std::env::var_os(env_vars::NO_COLOR).is_none_or(|value| value.is_empty());
+        let asked = io::stdout()
+            .is_terminal()
+            .then(|| rustix::termios::tcgetwinsize(io::stdout()).ok())
+            .flatten()
+            .map(|size| usize::from(size.ws_col));
+        let said = std::env::var(env_vars::COLUMNS)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let width = asked
+            .or(said)
+            .filter(|width| *width > 0)
+            .unwrap_or(WIDTH_MOST);
+        let forced = std::env::var_os(env_vars::CLICOLOR_FORCE).is_some_and(|value| value != "0");
+        Self {
+            colour: wanted && (forced || io::stdout().is_terminal()),
+            colour_err: wanted && (forced || io::stderr().is_terminal()),
+            width: width.clamp(WIDTH_LEAST, WIDTH_MOST),
+            json: global.format == Format::Json,
+        }
+    }
+
+    /// A piece of text in its tone, for an answer.
+    pub(crate) fn paint(&self, text: impl AsRef<str>, tone: Tone) -> String {
+        paint(self.colour, &clean(text.as_ref()), tone)
+    }
+
+    /// A line of the answer. What it is made of went through [`Out::paint`] or is ours.
+    pub(crate) fn line(&self, line: impl AsRef<str>) {
+        // A reader who went away wants no more.
+        let _gone = writeln!(io::stdout(), "{}", line.as_ref());
+    }
+
+    /// Whether answers are coloured.
+    pub(crate) fn colours(&self) -> bool {
+        self.colour
+    }
+
+    /// A line that another Baton rendered, as it is.
+    pub(crate) fn raw(&self, line: &str) {
+        self.line(line);
+    }
+
+    /// Text of the answer, wrapped and indented.
+    pub(crate) fn text(&self, text: &str, indent: usize, tone: Tone) {
+        for line in wrap(&clean(text), self.width.saturating_sub(indent)) {
+            self.line(format!(
+                "{}{}",
+                " ".repeat(indent),
+                paint(self.colour, &line, tone)
+            ));
+        }
+    }
+
+    /// An empty line.
+    pub(crate) fn gap(&self) {
+        self.line("");
+    }
+
+    /// A heading with an empty line before it.
+    pub(crate) fn heading(&self, text: &str) {
+        self.gap();
+        self.line(self.paint(text, Tone::Strong));
+    }
+
+    /// The last line: what to do next.
+    pub(crate) fn next(&self, what: &str) {
+        self.gap();
+        self.line(format!(
+            "{} {}",
+            self.paint("next:", Tone::Quiet),
+            self.paint(what, Tone::Accent)
+        ));
+    }
+
+    /// A mark and its word, padded to one width.
+    pub(crate) fn mark(&self, mark: Mark) -> String {
+        self.paint(format!("{} {:<9}", mark.sign, mark.word), mark.tone)
+    }
+
+    /// A table: columns as wide as their widest cell; the last one wraps.
+    pub(crate) fn table(&self, indent: usize, rows: &[Vec<Cell>]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let mut widths = vec![0; columns];
+        for row in rows {
+            for (i, cell) in row.iter().enumerate() {
+                widths[i] = widths[i].max(cell.text.width());
+            }
+        }
+        for row in rows {
+            self.row(indent, row, &widths);
+        }
+    }
+
+    fn row(&self, indent: usize, row: &[Cell], widths: &[usize]) {
+        let mut line = " ".repeat(indent);
+        let mut at = indent;
+        for (i, cell) in row.iter().enumerate() {
+            if i + 1 < row.len() {
+                let pad = widths[i] - cell.text.width();
+                let _written = write!(
+                    line,
+                    "{}{}  ",
+                    paint(self.colour, &cell.text, cell.tone),
+                    " ".repeat(pad)
+                );
+                at += widths[i] + 2;
+                continue;
+            }
+            let room = self.width.saturating_sub(at).max(20);
+            for (n, part) in wrap(&cell.text, room).into_iter().enumerate() {
+                if n > 0 {
+                    self.line(std::mem::replace(&mut line, " ".repeat(at)).trim_end());
+                }
+                line.push_str(&paint(self.colour, &part, cell.tone));
+            }
+        }
+        self.line(line.trim_end());
+    }
+
+    /// A line of the feed: when, and what.
+    pub(crate) fn feed(&self, at: &str, says: &str, tone: Tone) {
+        let says = clean(says);
+        for (n, line) in wrap(&says, self.width.saturating_sub(10))
+            .into_iter()
+            .enumerate()
+        {
+            let at = if n == 0 { at } else { "" };
+            let at = paint(self.colour, &format!("{at:<8}"), Tone::Quiet);
+            self.line(format!("{at}  {}", paint(self.colour, &line, tone)));
+        }
+    }
+
+    /// An answer for programs.
+    pub(crate) fn json(&self, value: &serde_json::Value) {
+        self.line(serde_json::to_string_pretty(value).unwrap_or_default());
+    }
+
+    /// Progress, on standard error.
+    pub(crate) fn progress(&self, text: &str) {
+        let _gone = writeln!(
+            io::stderr(),
+            "{}",
+            paint(self.colour_err, &clean(text), Tone::Quiet)
+        );
+    }
+
+    /// Notes about files, each with its place, a caret and a hint.
+    pub(crate) fn notes(&self, notes: &[Note], sources: &Sources) {
+        for note in notes {
+            let shown = snippet(note, sources, self.colour_err);
+            let _gone = writeln!(io::stderr(), "{shown}\n");
+        }
+    }
+
+    /// Something that went wrong, on standard error.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let label = match failure.kind {
+            Kind::Refused => "not now",
+            Kind::Bug => "a bug of ours",
+            _ => "error",
+        };
+        let paint = |text: &str, tone| paint(self.colour_err, text, tone);
+        let mut text = format!("{}: {}", paint(label, Tone::Bad), clean(&failure.message));
+        for cause in &failure.causes {
+            let _written = write!(text, ": {}", clean(cause));
+        }
+        for hint in &failure.hints {
+            let _written = write!(text, "\n{} {}", paint("hint:", Tone::Quiet), clean(hint));
+        }
+        let _gone = writeln!(io::stderr(), "{text}");
+    }
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+/// A plain cell.
+pub(crate) fn cell(text: impl AsRef<str>) -> Cell {
+    toned(text, Tone::Plain)
+}
+
+/// A cell in a tone.
+pub(crate) fn toned(text: impl AsRef<str>, tone: Tone) -> Cell {
+    Cell {
+        text: clean(text.as_ref()).into_owned(),
+        tone,
+    }
+}
+
+/// A cell with a mark and its word.
+pub(crate) fn marked(mark: Mark) -> Cell {
+    toned(format!("{} {}", mark.sign, mark.word), mark.tone)
+}
+
+fn paint(colour: bool, text: &str, tone: Tone) -> String {
+    if !colour || tone == Tone::Plain || text.is_empty() {
+        return text.to_owned();
+    }
+    let style = tone.style();
+    format!("{style}{text}{style:#}")
+}
+
+/// Text without control characters (but for line ends) and without marks that
+/// turn the direction of writing, so that no file, host or person can draw on
+/// somebody's terminal.
+pub(crate) fn clean(text: &str) -> Cow<'_, str> {
+    let bad = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    };
+    if text.contains(bad) {
+        Cow::Owned(
+            text.chars()
+                .map(|c| {
+                    if c == '\t' {
+                        ' '
+                    } else if bad(c) {
+                        '�'
+                    } else {
+                        c
+                    }
+                })
+                .collect(),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// Lines of at most `width` columns, broken between words.
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in text.split('\n') {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            let fits = line.is_empty() || line.width() + 1 + word.width() <= width;
+            if !fits {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// The texts that notes point into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources {
+    /// Name and text of the contract.
+    pub(crate) contract: (String, String),
+    /// Name and text of the runbook.
+    pub(crate) runbook: (String, String),
+}
+
+impl Sources {
+    /// The name of a file, as it was given.
+    pub(crate) fn name(&self, file: FileKind) -> &str {
+        &self.of(file).0
+    }
+
+    fn of(&self, file: FileKind) -> &(String, String) {
+        match file {
+            FileKind::Contract => &self.contract,
+            FileKind::Runbook => &self.runbook,
+        }
+    }
+}
+
+fn snippet(note: &Note, sources: &Sources, colour: bool) -> String {
+    let level = match note.severity {
+        Severity::Error | Severity::Unknown => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let says = clean(&note.says);
+    let title = level.primary_title(says.as_ref()).id(note.code.0);
+    let hint = note.next.as_deref().map(clean);
+    let mut group = Group::with_title(title);
+    if let Some(span) = note.span {
+        let (name, text) = sources.of(span.file);
+        let range = span.bytes_in(text);
+        group = group.element(
+            Snippet::source(text.as_str())
+                .path(name.as_str())
+                .annotation(AnnotationKind::Primary.span(range)),
+        );
+    }
+    if let Some(hint) = &hint {
+        group = group.element(Level::HELP.message(hint.as_ref()));
+    }
+    let renderer = if colour {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
+    renderer.render(&[group]).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_draws_on_a_terminal() {
+        assert_eq!(clean("a\u{1b}[31mb\u{202e}c\td"), "a�[31mb�c d");
+        assert_eq!(clean("plain\ntext"), "plain\ntext");
+    }
+
+    #[test]
+    fn text_wraps_between_words_and_keeps_long_ones_whole() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("a_very_long_word b", 5), ["a_very_long_word", "b"]);
+        assert_eq!(wrap("", 5), [""]);
+    }
+}

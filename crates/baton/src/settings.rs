@@ -1,0 +1,64 @@
+//! Flags, environment and defaults, resolved once into plain values.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use baton_core::id::{Handle, RunId};
+
+use crate::args::{Format, Global};
+use crate::env_vars;
+use crate::failure::Failure;
+
+/// What every command knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The contract.
+    pub(crate) file: PathBuf,
+    /// The contract's folder.
+    pub(crate) folder: PathBuf,
+    /// Who speaks, when it was said.
+    pub(crate) speaker: Option<Handle>,
+    /// Which run is meant, when it was said.
+    pub(crate) run: Option<RunId>,
+    /// How to answer.
+    pub(crate) format: Format,
+    /// Ask nothing.
+    pub(crate) yes: bool,
+    /// The folder of what is this person's own.
+    pub(crate) home: PathBuf,
+}
+
+impl Settings {
+    /// Resolves what the command line and the environment say.
+    pub(crate) fn resolve(global: &Global) -> Result<Self, Failure> {
+        let file = global.file.clone();
+        let folder = match file.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let folder = std::path::absolute(&folder).map_err(|error| {
+            Failure::part(format!("cannot find the folder of {}", file.display())).because(&error)
+        })?;
+        let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let speaker = global.speaker.clone().or_else(|| var(env_vars::BATON_AS));
+        let home = var(env_vars::BATON_HOME)
+            .map(PathBuf::from)
+            .or_else(|| var(env_vars::XDG_STATE_HOME).map(|home| Path::new(&home).join("baton")))
+            .or_else(|| var(env_vars::HOME).map(|home| Path::new(&home).join(".local/state/baton")))
+            .unwrap_or_else(|| folder.join(".baton/home"));
+        Ok(Self {
+            file,
+            folder,
+            speaker: speaker.map(|who| Handle::from(who.as_str())),
+            run: global.run.as_deref().map(RunId::from),
+            format: global.format,
+            yes: global.yes,
+            home,
+        })
+    }
+
+    /// Baton's own folder beside the contract.
+    pub(crate) fn own_folder(&self) -> PathBuf {
+        self.folder.join(".baton")
+    }
+}

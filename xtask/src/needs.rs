@@ -1,0 +1,269 @@
+//! What must be installed before the tests can run, how one sees that it is, and
+//! how it gets there.
+//!
+//! As root on Debian missing packages are installed; elsewhere the command is
+//! named. A test that needs a program which may be missing holds `needs_NAME` in
+//! its name (`needs_git::reads_the_email`), so that it can be left out.
+
+use crate::{Answer, say, shell};
+
+/// Everything, in one place.
+const NEEDS: [Need; 6] = [
+    Need {
+        name: "cc",
+        probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
+        cure: Cure::Debian("gcc libc6-dev"),
+        uses: "SQLite and the cryptography are compiled with it",
+        may_lack: false,
+    },
+    Need {
+        name: "git",
+        probe: "git --version",
+        cure: Cure::Debian("git"),
+        uses: "the tests of who is speaking",
+        may_lack: true,
+    },
+    Need {
+        name: "ssh-keygen",
+        probe: "command -v ssh-keygen && command -v ssh",
+        cure: Cure::Debian("openssh-client"),
+        uses: "the tests of signatures and of hosts behind ssh",
+        may_lack: true,
+    },
+    Need {
+        name: "rustfmt",
+        probe: "cargo fmt --version",
+        cure: Cure::Rustup("rustfmt"),
+        uses: "stage fmt",
+        may_lack: true,
+    },
+    Need {
+        name: "clippy",
+        probe: "cargo clippy --version",
+        cure: Cure::Rustup("clippy"),
+        uses: "stage clippy",
+        may_lack: true,
+    },
+    Need {
+        name: "nextest",
+        probe: NEXTEST,
+        cure: Cure::Cargo("cargo-nextest"),
+        uses: "running the tests (without it: cargo test, slower)",
+        may_lack: true,
+    },
+];
+
+const NEXTEST: &str = "cargo nextest --version";
+
+struct Need {
+    name: &'static str,
+    /// A line of shell that succeeds where the need is met.
+    probe: &'static str,
+    cure: Cure,
+    /// What is left out without it.
+    uses: &'static str,
+    /// Whether anything is worth running without it.
+    may_lack: bool,
+}
+
+enum Cure {
+    /// Names of Debian packages.
+    Debian(&'static str),
+    /// A component of the Rust toolchain.
+    Rustup(&'static str),
+    /// A program to be built by Cargo.
+    Cargo(&'static str),
+}
+
+impl Cure {
+    /// The commands, as root for Debian.
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Debian(packages) => vec![
+                "apt-get update".to_owned(),
+                format!("apt-get install -y --no-install-recommends {packages}"),
+            ],
+            Self::Rustup(component) => vec![format!("rustup component add {component}")],
+            Self::Cargo(program) => vec![format!("cargo install {program} --locked")],
+        }
+    }
+}
+
+/// What this machine lets us do about a missing program.
+#[derive(Clone, Copy)]
+struct Powers {
+    /// Root, and apt-get is there.
+    debian: bool,
+    rustup: bool,
+}
+
+/// The names that `--without` may take, beside those of stages.
+pub(crate) fn names() -> Vec<&'static str> {
+    NEEDS
+        .iter()
+        .filter(|need| need.may_lack)
+        .map(|need| need.name)
+        .collect()
+}
+
+pub(crate) fn has_nextest() -> bool {
+    shell::holds(NEXTEST)
+}
+
+/// Which of the needs (all, or those that `only` names) are unmet, those of
+/// `without` not asked for; installs what can be installed.
+pub(crate) fn unmet(only: Option<&[&str]>, without: &[String]) -> Vec<&'static str> {
+    let wanted = |need: &&Need| {
+        only.is_none_or(|only| only.contains(&need.name))
+            && !without.iter().any(|name| name == need.name)
+    };
+    let missing = |need: &&Need| !shell::holds(need.probe);
+    let lacking: Vec<&Need> = NEEDS.iter().filter(wanted).filter(missing).collect();
+    let powers = Powers {
+        debian: rustix::process::geteuid().is_root() && shell::holds("command -v apt-get"),
+        rustup: shell::holds("command -v rustup"),
+    };
+    for line in installation(&lacking, powers) {
+        say::aside(&format!("installing: {line}\n"));
+        // Whether it helped is seen by probing again, so one failure is told there.
+        if let Err(why) = shell::must(shell::program("sh").args(["-c", &line])) {
+            say::aside(&format!("{why}\n"));
+        }
+    }
+    lacking
+        .iter()
+        .filter(|need| missing(need))
+        .map(|need| need.name)
+        .collect()
+}
+
+/// The lines of shell that install what this machine can install, none twice.
+fn installation(lacking: &[&Need], powers: Powers) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for need in lacking {
+        let can = match need.cure {
+            Cure::Debian(_) => powers.debian,
+            Cure::Rustup(_) => powers.rustup,
+            Cure::Cargo(_) => true,
+        };
+        for line in need.cure.lines() {
+            if can && !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+/// Says what to do about needs that are unmet. Only nextest is no failure: the
+/// tests run without it.
+pub(crate) fn verdict(unmet: &[&str]) -> Answer<()> {
+    let lacking: Vec<&Need> = NEEDS
+        .iter()
+        .filter(|need| unmet.contains(&need.name))
+        .collect();
+    for need in &lacking {
+        say::aside(&advice(need));
+    }
+    let failing: Vec<&str> = lacking
+        .iter()
+        .map(|need| need.name)
+        .filter(|name| *name != "nextest")
+        .collect();
+    if failing.is_empty() {
+        return Ok(());
+    }
+    Err(format!("missing: {}", failing.join(", ")))
+}
+
+fn advice(need: &Need) -> String {
+    let admin = if matches!(need.cure, Cure::Debian(_)) {
+        ", as root"
+    } else {
+        ""
+    };
+    let without = if need.may_lack {
+        format!(" (or: --without {})", need.name)
+    } else {
+        String::new()
+    };
+    format!(
+        "{} is missing; left out: {}\n  to install it{admin}: {}{without}\n",
+        need.name,
+        need.uses,
+        need.cure.lines().join(" && "),
+    )
+}
+
+/// What a test that needs `name` holds in its name.
+pub(crate) fn mark(name: &str) -> String {
+    format!("needs_{}", name.replace('-', "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(names: &[&str]) -> Vec<&'static Need> {
+        NEEDS
+            .iter()
+            .filter(|need| names.contains(&need.name))
+            .collect()
+    }
+
+    #[test]
+    fn root_on_debian_installs_and_updates_once() {
+        let all = Powers {
+            debian: true,
+            rustup: true,
+        };
+        let lines = installation(&named(&["git", "ssh-keygen", "clippy"]), all);
+        assert_eq!(
+            lines,
+            [
+                "apt-get update",
+                "apt-get install -y --no-install-recommends git",
+                "apt-get install -y --no-install-recommends openssh-client",
+                "rustup component add clippy",
+            ]
+        );
+    }
+
+    #[test]
+    fn others_are_told_what_to_do() {
+        let none = Powers {
+            debian: false,
+            rustup: false,
+        };
+        assert!(installation(&named(&["git", "clippy"]), none).is_empty());
+        let why = verdict(&["git", "cc"]).unwrap_err();
+        assert_eq!(why, "missing: cc, git");
+        let advice = advice(named(&["git"])[0]);
+        for part in [
+            "apt-get install -y --no-install-recommends git",
+            "--without git",
+            "who is speaking",
+        ] {
+            assert!(advice.contains(part), "{advice}");
+        }
+    }
+
+    #[test]
+    fn only_nextest_can_be_missed_in_silence() {
+        assert!(verdict(&[]).is_ok() && verdict(&["nextest"]).is_ok());
+        for need in &NEEDS {
+            assert_eq!(
+                verdict(&[need.name]).is_ok(),
+                need.name == "nextest",
+                "{}",
+                need.name
+            );
+        }
+        assert!(!names().contains(&"cc"), "nothing can be built without it");
+    }
+
+    #[test]
+    fn marks_are_parts_of_names_of_tests() {
+        assert_eq!(mark("ssh-keygen"), "needs_ssh_keygen");
+    }
+}
