@@ -2,7 +2,7 @@
 //!
 //! [`State::apply`] takes one entry and moves the state, or says why the entry
 //! is [`Illegal`] here. It decides nothing: what should happen next is
-//! [`next`](super::next)'s to say. Steps and hosts are kept by their index in
+//! [`next`](mod@super::next)'s to say. Steps and hosts are kept by their index in
 //! the plan, and the steps that could start are kept at hand, so that one event
 //! costs the same in a long plan as in a short one.
 
