@@ -2,6 +2,7 @@
 //! becomes text that anybody reads.
 
 use std::fmt;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -40,20 +41,31 @@ pub fn resolve(reference: &SecretRef, folder: &Path) -> Result<Secret, String> {
             Ok(value) => value.into_bytes(),
             Err(_) => return Err(format!("the variable {name} is not set")),
         },
-        SecretRef::File(path) => std::fs::read(folder.join(path))
+        SecretRef::File(path) => std::fs::File::open(folder.join(path))
+            .and_then(bounded)
             .map_err(|error| format!("the file {path} cannot be read: {}", error.kind()))?,
         SecretRef::Command(command) => {
-            let done = Command::new("sh")
+            let mut child = Command::new("sh")
                 .args(["-c", command])
                 .current_dir(folder)
                 .stdin(Stdio::null())
+                .stdout(Stdio::piped())
                 .stderr(Stdio::null())
-                .output()
+                .spawn()
                 .map_err(|error| format!("its command cannot start: {}", error.kind()))?;
-            if !done.status.success() {
-                return Err(format!("its command ended with {}", done.status));
+            // The pipe is closed before the end is waited for, so that a command
+            // that prints for ever ends too.
+            let said = child.stdout.take().map(bounded).transpose();
+            let status = child.wait();
+            let lost = |error: std::io::Error| format!("its command was lost: {}", error.kind());
+            let (said, status) = (
+                said.map_err(lost)?.unwrap_or_default(),
+                status.map_err(lost)?,
+            );
+            if !status.success() && said.len() <= SECRET_MOST {
+                return Err(format!("its command ended with {status}"));
             }
-            done.stdout
+            said
         }
     };
     if bytes.len() > SECRET_MOST {
@@ -69,6 +81,15 @@ pub fn resolve(reference: &SecretRef, folder: &Path) -> Result<Secret, String> {
         return Err("it holds a zero byte, which no variable can".to_owned());
     }
     Ok(Secret(value.to_owned()))
+}
+
+/// Reads a little more than a secret may have.
+fn bounded(source: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let _n = source
+        .take(SECRET_MOST as u64 + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Replaces secrets in a stream, also where one is cut by two reads.
@@ -185,6 +206,13 @@ mod tests {
         let failing = SecretRef::Command("cat key; exit 3".to_owned());
         let why = resolve(&failing, folder.path()).unwrap_err();
         assert!(why.contains("3") && !why.contains("s3cret"), "{why}");
+        for endless in [
+            SecretRef::File("/dev/zero".to_owned()),
+            SecretRef::Command("yes".to_owned()),
+        ] {
+            let why = resolve(&endless, folder.path()).unwrap_err();
+            assert!(why.contains("longer than"), "{why}");
+        }
         assert!(resolve(&SecretRef::Env("BATON_NO_SUCH".to_owned()), folder.path()).is_err());
     }
 }

@@ -5,10 +5,16 @@
 //! run halts. With more than one crash, the second life is crashed at each of
 //! its points too. The shortest list of crashes comes first, so the first
 //! failure is the smallest, and it prints the plan, the points and the ledger.
+//!
+//! A crash takes the driver's memory, so what follows depends on the ledger and
+//! the outside world alone. Two lists of crashes of one length that leave both
+//! alike go on alike, and the second is not followed: a crash after one effect
+//! and one before the next are mostly the same.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use baton_core::event::{Event, FenceRole, Leg, Outcome, RunKind, RunTerms};
 use baton_core::handoff::plan::Plan;
@@ -16,7 +22,8 @@ use baton_core::id::{Digest, EnvName, Handle, RunId, Seq, canonical};
 use baton_core::ledger::{Draft, Entry, chain::Walker};
 use baton_core::run::State;
 use baton_core::run::state::Mode;
-use baton_engine::drive::{DriveError, Driver, Halted, fold};
+use baton_engine::drive::{DriveError, Driver, Halted};
+use baton_engine::world::World;
 use baton_store::{Log, SqliteLog, StoreError};
 
 use crate::fault::{Faulty, Fuse};
@@ -41,6 +48,9 @@ pub struct Case {
 pub struct Explored {
     /// Runs driven, each with another list of crashes.
     pub runs: u64,
+    /// Those of them that were not followed to their end, because an earlier
+    /// one had left ledger and world just so.
+    pub met: u64,
     /// Points of the longest life.
     pub points: u64,
 }
@@ -50,13 +60,30 @@ pub struct Explored {
 /// # Panics
 /// When something does not hold; the message is a test to paste.
 pub fn explore(case: &Case, crashes: usize) -> Explored {
+    explore_in(case, crashes, |world| world)
+}
+
+/// Explores a case in a world of another conduct, made anew for every life.
+///
+/// # Panics
+/// As [`explore`].
+pub fn explore_in<W: World>(
+    case: &Case,
+    crashes: usize,
+    world: impl Fn(SimWorld) -> W,
+) -> Explored {
+    let stage = Stage::new(case);
     let mut explored = Explored::default();
     let mut lists: Vec<Vec<u64>> = vec![Vec::new()];
     for depth in 0..=crashes {
         let mut longer = Vec::new();
+        let mut seen = BTreeSet::new();
         for list in &lists {
-            let life = live(case, list);
             explored.runs += 1;
+            let Some(life) = stage.live(list, &world, Some(&mut seen)) else {
+                explored.met += 1;
+                continue;
+            };
             explored.points = explored.points.max(life.points);
             if depth < crashes {
                 longer.extend((0..life.points).map(|point| [list.as_slice(), &[point]].concat()));
@@ -80,45 +107,151 @@ pub struct Life {
 /// # Panics
 /// As [`explore`].
 pub fn live(case: &Case, crashes: &[u64]) -> Life {
-    // One ledger for all lives of a thread, emptied each time: opening costs more than a run.
-    thread_local! {
-        static LOG: Shared = Shared(Rc::new(RefCell::new(
-            SqliteLog::memory().expect("memory is there"),
-        )));
-    }
-    let mut log = LOG.with(Clone::clone);
-    log.0.borrow_mut().reset().expect("memory is there");
-    let plan = plan(&case.kinds);
-    let run = open(&mut log, case, &plan);
-    let outside = Rc::new(RefCell::new(Outside::new(case.memory, case.order)));
-    let repeatable = repeatable(case);
-    let mut points = 0;
-    for life in 0..=crashes.len() {
-        let fuse = Fuse::at(crashes.get(life).copied());
-        let sim = SimWorld::new(
-            outside.clone(),
-            log.clone(),
-            run.clone(),
-            repeatable.clone(),
-        );
-        let mut world = Faulty {
-            inner: sim,
-            fuse: fuse.clone(),
-        };
-        let mut store = Faulty {
-            inner: log.clone(),
-            fuse: fuse.clone(),
-        };
-        let ended = drive_until_over(&mut store, &mut world, &run);
-        points = fuse.passed();
-        match ended {
-            Ok(()) => break,
-            Err(error) if lost(&error) && life < crashes.len() => {}
-            Err(error) => panic!("{}", report(case, crashes, &mut log, &format!("{error:?}"))),
+    Stage::new(case)
+        .live(crashes, |world| world, None)
+        .expect("a run that is compared with no other is followed to its end")
+}
+
+/// What all runs of a case begin with.
+struct Stage<'a> {
+    case: &'a Case,
+    plan: Arc<Plan>,
+    bytes: Vec<u8>,
+    repeatable: BTreeSet<String>,
+}
+
+impl<'a> Stage<'a> {
+    fn new(case: &'a Case) -> Self {
+        let plan = plan(&case.kinds);
+        Self {
+            case,
+            bytes: canonical(&plan),
+            plan: Arc::new(plan),
+            repeatable: repeatable(case),
         }
     }
-    let ledger = check(case, crashes, &mut log, &run, &outside.borrow());
-    Life { points, ledger }
+
+    /// Drives one run; `None` when its last crash left everything as one that was `seen`.
+    fn live<W: World>(
+        &self,
+        crashes: &[u64],
+        conduct: impl Fn(SimWorld) -> W,
+        mut seen: Option<&mut BTreeSet<String>>,
+    ) -> Option<Life> {
+        // One ledger for all lives of a thread, emptied each time: opening costs more than a run.
+        thread_local! {
+            static LOG: Shared = Shared(Rc::new(RefCell::new(
+                SqliteLog::memory().expect("memory is there"),
+            )));
+        }
+        let mut log = LOG.with(Clone::clone);
+        log.0.borrow_mut().reset().expect("memory is there");
+        let run = self.open(&mut log);
+        let outside = Rc::new(RefCell::new(Outside::new(
+            self.case.memory,
+            self.case.order,
+        )));
+        let mut points = 0;
+        for life in 0..=crashes.len() {
+            let fuse = Fuse::at(crashes.get(life).copied());
+            let sim = SimWorld::new(
+                outside.clone(),
+                log.clone(),
+                run.clone(),
+                self.repeatable.clone(),
+            );
+            let mut world = Faulty {
+                inner: conduct(sim),
+                fuse: fuse.clone(),
+            };
+            let mut store = Faulty {
+                inner: log.clone(),
+                fuse: fuse.clone(),
+            };
+            let ended = drive_until_over(&mut store, &mut world, &run);
+            points = fuse.passed();
+            match ended {
+                Ok(()) => break,
+                Err(error) if lost(&error) && life < crashes.len() => {}
+                Err(error) => {
+                    let why = format!("{error:?}");
+                    panic!("{}", report(self.case, crashes, &mut log, &why))
+                }
+            }
+            if life + 1 == crashes.len()
+                && let Some(seen) = seen.as_mut()
+                && !seen.insert(durable(&mut log, &outside.borrow()))
+            {
+                return None;
+            }
+        }
+        let ledger = self.check(crashes, &mut log, &outside.borrow());
+        Some(Life { points, ledger })
+    }
+
+    fn open(&self, log: &mut Shared) -> RunId {
+        let run = RunId::from("run_1");
+        let digest = log.put(&self.bytes).expect("memory is there");
+        let other = Digest::of(b"release");
+        let opened = Event::RunOpened(RunTerms {
+            what: self.case.what,
+            plan: digest,
+            content: other.clone(),
+            procedure: other.clone(),
+            roster: other.clone(),
+            release: other.clone(),
+            environment: EnvName::from("prod"),
+            definition: other,
+            fail_at: None,
+            unproven: Vec::new(),
+        });
+        let draft = Draft {
+            at: jiff::Timestamp::from_second(1_700_000_000).expect("a date"),
+            by: Handle::from("dana"),
+            handoff: self.plan.handoff.clone(),
+            run: Some(run.clone()),
+            event: opened,
+        };
+        let _opened = log
+            .append(vec![draft], None, None)
+            .expect("memory is there");
+        run
+    }
+
+    /// Everything that must hold once the run is over.
+    fn check(&self, crashes: &[u64], log: &mut Shared, outside: &Outside) -> Vec<Vec<u8>> {
+        let ledger = log.read_bytes(Seq(0), usize::MAX).expect("memory is there");
+        let mut walker = Walker::default();
+        let mut entries = Vec::new();
+        for bytes in &ledger {
+            entries.push(
+                walker
+                    .step(bytes)
+                    .unwrap_or_else(|broken| panic!("{broken}")),
+            );
+        }
+        // Folding checks every entry for being legal where it stands.
+        let mut state = State::open(self.plan.clone(), &entries[0]).expect("the run was opened");
+        let illegal = entries[1..]
+            .iter()
+            .find_map(|entry| state.apply(entry).err());
+        let wrong = illegal
+            .map(|why| why.to_string())
+            .or_else(|| wrong(self.case, &state, &entries, outside));
+        assert!(
+            wrong.is_none(),
+            "{}",
+            report(self.case, crashes, log, &wrong.unwrap_or_default())
+        );
+        ledger
+    }
+}
+
+/// All that a crash leaves: the ledger, its leases, and what is outside.
+fn durable(log: &mut Shared, outside: &Outside) -> String {
+    let (seq, head) = log.head().expect("memory is there");
+    let leases = log.leases("", outside.now()).expect("memory is there");
+    format!("{seq} {head} {leases:?} {}", outside.durable())
 }
 
 fn lost(error: &DriveError) -> bool {
@@ -131,7 +264,7 @@ fn lost(error: &DriveError) -> bool {
 /// A frozen run is taken up again after the person who is asked has decided.
 fn drive_until_over(
     store: &mut Faulty<Shared>,
-    world: &mut Faulty<SimWorld>,
+    world: &mut Faulty<impl World>,
     run: &RunId,
 ) -> Result<(), DriveError> {
     let me = Handle::from("dana");
@@ -142,40 +275,11 @@ fn drive_until_over(
             Halted::Ended(_) => return Ok(()),
             Halted::Frozen | Halted::Paused | Halted::Left => {
                 // The person decides while no driver is there.
-                let _told = baton_engine::world::World::wait(&mut world.inner, None)?;
+                let _told = world.inner.wait(None)?;
             }
         }
     }
     panic!("the run is frozen for ever");
-}
-
-fn open(log: &mut Shared, case: &Case, plan: &Plan) -> RunId {
-    let run = RunId::from("run_1");
-    let digest = log.put(&canonical(plan)).expect("memory is there");
-    let other = Digest::of(b"release");
-    let opened = Event::RunOpened(RunTerms {
-        what: case.what,
-        plan: digest,
-        content: other.clone(),
-        procedure: other.clone(),
-        roster: other.clone(),
-        release: other.clone(),
-        environment: EnvName::from("prod"),
-        definition: other,
-        fail_at: None,
-        unproven: Vec::new(),
-    });
-    let draft = Draft {
-        at: jiff::Timestamp::from_second(1_700_000_000).expect("a date"),
-        by: Handle::from("dana"),
-        handoff: plan.handoff.clone(),
-        run: Some(run.clone()),
-        event: opened,
-    };
-    let _opened = log
-        .append(vec![draft], None, None)
-        .expect("memory is there");
-    run
 }
 
 fn repeatable(case: &Case) -> BTreeSet<String> {
@@ -186,35 +290,6 @@ fn repeatable(case: &Case) -> BTreeSet<String> {
         .filter(|(_, k)| safe(k))
         .map(|(i, _)| format!("s{i}"))
         .collect()
-}
-
-/// Everything that must hold once the run is over.
-fn check(
-    case: &Case,
-    crashes: &[u64],
-    log: &mut Shared,
-    run: &RunId,
-    outside: &Outside,
-) -> Vec<Vec<u8>> {
-    let ledger = log.read_bytes(Seq(0), usize::MAX).expect("memory is there");
-    let mut walker = Walker::default();
-    let mut entries = Vec::new();
-    for bytes in &ledger {
-        entries.push(
-            walker
-                .step(bytes)
-                .unwrap_or_else(|broken| panic!("{broken}")),
-        );
-    }
-    // Folding checks every entry for being legal where it stands.
-    let state = fold(log, run).unwrap_or_else(|error| panic!("{error:?}"));
-    let wrong = wrong(case, &state, &entries, outside);
-    assert!(
-        wrong.is_none(),
-        "{}",
-        report(case, crashes, log, &wrong.unwrap_or_default())
-    );
-    ledger
 }
 
 fn wrong(case: &Case, state: &State, entries: &[Entry], outside: &Outside) -> Option<String> {

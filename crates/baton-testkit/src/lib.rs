@@ -11,3 +11,4 @@ pub mod plans;
 pub mod sim;
 
 pub mod explore;
+pub mod odd;

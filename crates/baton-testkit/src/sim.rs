@@ -50,6 +50,10 @@ pub struct Outside {
     turns: u32,
     /// Which of several running commands ends first; moves on with each use.
     order: u64,
+    /// Commands that were handed over and have not begun yet, in a slow world.
+    pub late: Vec<Order>,
+    /// What people have read of the run.
+    read: Option<State>,
 }
 
 #[derive(Debug)]
@@ -78,7 +82,29 @@ impl Outside {
             drawn: 0,
             turns: 0,
             order,
+            late: Vec::new(),
+            read: None,
         }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Opens the place of an attempt again, as no host may: for worlds that are
+    /// wrong on purpose.
+    pub fn reopen(&mut self, attempt: &AttemptId) {
+        let _closed = self.attempts.remove(attempt);
+    }
+
+    /// All that decides how the world goes on, but for how many ids were drawn:
+    /// an id is a name, and later ones stand behind earlier ones.
+    pub fn durable(&self) -> String {
+        format!(
+            "{:?} {:?} {:?} {:?} {:?} {} {:?}",
+            self.effects, self.deeds, self.half, self.attempts, self.now, self.order, self.late
+        )
     }
 
     /// Carries a command out at once; its end is reported later.
@@ -192,8 +218,18 @@ impl SimWorld {
 
     fn people_act(&mut self) -> Result<bool, Lost> {
         let lost = |error: &dyn std::error::Error| Lost(error.to_string());
-        let state = fold(&mut self.log, &self.run).map_err(|error| lost(&error))?;
-        let Some((by, event)) = self.answer(&state) else {
+        let read = self.outside.borrow_mut().read.take();
+        let mut state = match read {
+            Some(state) => state,
+            None => fold(&mut self.log, &self.run).map_err(|error| lost(&error))?,
+        };
+        let news = self.log.read_run(&self.run, state.last(), usize::MAX);
+        for entry in news.map_err(|error| lost(&error))? {
+            state.apply(&entry).map_err(|error| lost(&error))?;
+        }
+        let answer = self.answer(&state);
+        self.outside.borrow_mut().read = Some(state);
+        let Some((by, event)) = answer else {
             return Ok(false);
         };
         let draft = Draft {
@@ -387,7 +423,7 @@ impl World for SimWorld {
     }
 }
 
-fn ended(attempt: &AttemptId, end: Ending) -> Ended {
+pub(crate) fn ended(attempt: &AttemptId, end: Ending) -> Ended {
     Ended {
         attempt: attempt.clone(),
         end,

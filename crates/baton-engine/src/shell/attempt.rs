@@ -90,6 +90,8 @@ pub fn run(folder: &Path) -> io::Result<()> {
             )
         }
         Ok(child) => {
+            // Whoever finds the wrapper gone can tell whether the command is, too.
+            write_private(&folder.join("command"), identity(child.id()).as_bytes())?;
             let deadline = began + Duration::from_millis(spec.timeout_ms);
             let (end, reader) = supervise(child, reader, &mut output, deadline)?;
             (end, Some(reader))
@@ -121,7 +123,7 @@ pub fn run(folder: &Path) -> io::Result<()> {
 /// When the folder cannot be written.
 pub(super) fn claim(folder: &Path, content: &str) -> io::Result<bool> {
     let own = folder.join(format!("claim-{}", std::process::id()));
-    std::fs::write(&own, content)?;
+    write_private(&own, content.as_bytes())?;
     let linked = std::fs::hard_link(&own, folder.join("pid"));
     std::fs::remove_file(&own)?;
     match linked {
@@ -129,6 +131,17 @@ pub(super) fn claim(folder: &Path, content: &str) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Writes a file that nobody else may read.
+pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?
+        .write_all(bytes)
 }
 
 /// A process by its number and the moment it started, so that a number that is
@@ -225,6 +238,10 @@ fn supervise(
         }
         limit.enforce(group);
     }
+    if limit.asked {
+        // The command ended when asked; what it started may not have.
+        let _sent = rustix::process::kill_process_group(group, Signal::KILL);
+    }
     let status = waiter
         .join()
         .map_err(|_panic| io::Error::other("the waiting thread died"))??;
@@ -292,7 +309,7 @@ fn ending(status: ExitStatus) -> Ending {
 /// Writes `exit.json` so that it is whole or not there.
 fn leave(folder: &Path, exit: &Exit) -> io::Result<()> {
     let unfinished = folder.join("exit.part");
-    std::fs::write(&unfinished, serde_json::to_vec(exit)?)?;
+    write_private(&unfinished, &serde_json::to_vec(exit)?)?;
     std::fs::rename(unfinished, folder.join("exit.json"))
 }
 

@@ -1,8 +1,8 @@
 //! The driver's side of an attempt on this machine.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::Sender;
@@ -14,7 +14,7 @@ use baton_core::handoff::runbook;
 use baton_core::id::AttemptId;
 use baton_core::run::order::Order;
 
-use super::attempt::{Exit, OUTPUT_HEAD, OUTPUT_TAIL, Spec, claim, lives};
+use super::attempt::{Exit, OUTPUT_HEAD, OUTPUT_TAIL, Spec, claim, lives, write_private};
 use crate::secret::resolve;
 use crate::world::{Ended, Found};
 
@@ -48,6 +48,7 @@ impl Local {
                 let _thread = thread::spawn(move || {
                     let mut child = child;
                     await_end(&mut child);
+                    outlast(&folder);
                     // Nobody listens any more when the driver has returned.
                     let _sent = ends.send(result(&folder, &attempt));
                     let _reaped = child.wait();
@@ -77,7 +78,7 @@ impl Local {
         if holder == "void" {
             return Ok(Found::Never);
         }
-        if place.join("exit.json").exists() || !lives(&holder) {
+        if place.join("exit.json").exists() || !(lives(&holder) || commanded(&place)) {
             return Ok(Found::Ended(result(&place, &order.attempt)));
         }
         let (attempt, ends) = (order.attempt.clone(), ends.clone());
@@ -85,6 +86,7 @@ impl Local {
             while !place.join("exit.json").exists() && lives(&holder) {
                 thread::sleep(LOOK);
             }
+            outlast(&place);
             let _sent = ends.send(result(&place, &attempt));
         });
         Ok(Found::Running)
@@ -175,14 +177,30 @@ fn await_end(child: &mut Child) {
     }
 }
 
+/// Waits for a command whose wrapper was killed: as long as it runs, nobody may
+/// judge what it did or do it again.
+fn outlast(place: &Path) {
+    while !place.join("exit.json").exists() && commanded(place) {
+        thread::sleep(LOOK);
+    }
+}
+
+/// Whether the command itself still runs.
+fn commanded(place: &Path) -> bool {
+    fs::read_to_string(place.join("command")).is_ok_and(|command| lives(&command))
+}
+
 /// What the folder says of the end.
 fn result(place: &Path, attempt: &AttemptId) -> Ended {
     let exit = fs::read(place.join("exit.json"))
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Exit>(&bytes).ok());
-    let output = fs::read(place.join("output")).unwrap_or_default();
-    let most = OUTPUT_HEAD + OUTPUT_TAIL + 64;
-    let output = output[..output.len().min(most)].to_vec();
+    let mut output = Vec::new();
+    if let Ok(file) = fs::File::open(place.join("output")) {
+        let most = (OUTPUT_HEAD + OUTPUT_TAIL + 64) as u64;
+        // What cannot be read is not shown.
+        let _read = file.take(most).read_to_end(&mut output);
+    }
     match exit {
         Some(exit) => Ended {
             attempt: attempt.clone(),
@@ -214,14 +232,4 @@ fn make_folder(place: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(place)
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
-    io::Write::write_all(&mut file, bytes)
 }

@@ -1,7 +1,11 @@
 //! Every small plan, with a crash before and after every effect.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use baton_core::event::RunKind;
-use baton_testkit::explore::{Case, Explored, explore, live};
+
+use baton_testkit::explore::{Case, Explored, explore, explore_in, live};
+use baton_testkit::odd::{Mistake, Mistaken, Slow};
 use baton_testkit::plans::{Conduct, Kind, Nature};
 use baton_testkit::sim::Memory;
 
@@ -63,6 +67,7 @@ fn explore_all(
             };
             let explored = explore(&case, crashes);
             all.runs += explored.runs;
+            all.met += explored.met;
             all.points = all.points.max(explored.points);
         }
     }
@@ -117,6 +122,73 @@ fn parallel_steps_and_hosts_with_one_crash() {
         }
     }
     assert!(runs > 1_000, "{runs}");
+}
+
+/// A command that was handed over may begin only after its driver died and the
+/// next one closed its place.
+#[test]
+fn commands_that_begin_late_with_two_crashes() {
+    for nature in NATURES {
+        for memory in MEMORIES {
+            let case = alone(nature, memory);
+            let explored = explore_in(&case, 2, |inner| Slow {
+                inner,
+                honours: true,
+            });
+            assert!(explored.runs > 50, "{explored:?}");
+        }
+    }
+}
+
+fn alone(nature: Nature, memory: Memory) -> Case {
+    Case {
+        kinds: vec![Kind::of(nature, Conduct::Works)],
+        what: RunKind::Launch,
+        memory,
+        order: 0,
+    }
+}
+
+/// What the explorer says of a world that is wrong.
+fn found(explore: impl FnOnce() -> Explored) -> String {
+    let panic = catch_unwind(AssertUnwindSafe(explore)).expect_err("the mistake must be found");
+    panic.downcast_ref::<String>().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_world_that_takes_running_for_never_started_is_found() {
+    let case = alone(Nature::Neither, Memory::Whole);
+    let said = found(|| {
+        explore_in(&case, 1, |inner| Mistaken {
+            inner,
+            mistake: Mistake::RunningIsNever,
+        })
+    });
+    assert!(said.contains("is in effect 2 times"), "{said}");
+}
+
+#[test]
+fn a_world_that_takes_unknown_for_failed_is_found() {
+    let case = alone(Nature::Neither, Memory::ForgetsDone);
+    let said = found(|| {
+        explore_in(&case, 1, |inner| Mistaken {
+            inner,
+            mistake: Mistake::UnknownIsFailed,
+        })
+    });
+    assert!(said.contains("ended as RolledBack"), "{said}");
+}
+
+#[test]
+fn a_world_that_starts_what_was_closed_is_found() {
+    let case = alone(Nature::Neither, Memory::Whole);
+    let said = found(|| {
+        explore_in(&case, 1, |inner| Slow {
+            inner,
+            honours: false,
+        })
+    });
+    assert!(said.contains("is in effect 2 times"), "{said}");
 }
 
 /// The same case twice leaves the same ledger, byte for byte.

@@ -75,6 +75,9 @@ impl State {
                 "the contract says nothing of what to watch".to_owned(),
             ));
         };
+        if let Some(step) = step {
+            let _there = self.step_index(step)?;
+        }
         let lasts = self.watch_lasts(step);
         let every = interval(lasts);
         let looks = lasts.as_millis().div_ceil(every.as_millis()).max(1);
@@ -107,8 +110,8 @@ impl State {
         let Some(watching) = &mut self.watch else {
             return Err(Illegal("nothing is being watched".to_owned()));
         };
-        watching.looked = entry.at;
-        let verdict = watching.judge.observe(samples);
+        let mut judge = watching.judge.clone();
+        let verdict = judge.observe(samples);
         if verdict.decision != recorded.decision {
             return Err(Illegal(
                 "the verdict does not follow from what was counted".to_owned(),
@@ -117,6 +120,7 @@ impl State {
         if verdict.decision == Decision::RollBack {
             self.harm = Some(verdict.because.clone());
         }
+        (watching.looked, watching.judge) = (entry.at, judge);
         watching.verdict = Some(verdict);
         Ok(())
     }

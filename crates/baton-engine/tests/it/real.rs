@@ -1,0 +1,144 @@
+//! The driver with real processes and a ledger in a file: it dies, another goes on.
+
+use std::path::{Path, PathBuf};
+
+use baton_core::event::{Event, Outcome, RunKind, RunTerms};
+use baton_core::handoff::plan::Plan;
+use baton_core::id::{Digest, EnvName, Handle, RunId, canonical};
+use baton_core::ledger::{Draft, Entry};
+use baton_core::run::State;
+use baton_engine::drive::{DriveError, Driver, Halted};
+use baton_engine::real::RealWorld;
+use baton_store::{Log, SqliteLog, StoreError};
+use baton_testkit::fault::{Faulty, Fuse};
+use baton_testkit::plans::{Conduct, Kind, Nature, plan};
+
+use crate::attempt::WRAPPER;
+
+/// One rehearsal of one step whose fences count how often they ran.
+fn rehearsal(folder: &Path) -> (SqliteLog, RunId) {
+    let mut plan: Plan = plan(&[Kind::of(Nature::Provable, Conduct::Works)]);
+    let written = &mut plan.steps[0].written;
+    written.timeout = baton_core::time::Duration::from_secs(60);
+    let bodies = [
+        (&mut written.run, "echo run >>deeds; touch effect"),
+        (&mut written.verify, "test -e effect"),
+        (&mut written.undo, "echo undo >>deeds; rm effect"),
+    ];
+    for (fence, body) in bodies {
+        fence.as_mut().unwrap().body = body.to_owned();
+    }
+    let mut log = SqliteLog::open(&folder.join("ledger")).unwrap();
+    let other = Digest::of(b"other");
+    let terms = RunTerms {
+        what: RunKind::Rehearsal,
+        plan: log.put(&canonical(&plan)).unwrap(),
+        content: other.clone(),
+        procedure: other.clone(),
+        roster: other.clone(),
+        release: other.clone(),
+        environment: EnvName::from("prod"),
+        definition: other,
+        fail_at: None,
+        unproven: Vec::new(),
+    };
+    let run = RunId::from("run_1");
+    let draft = Draft {
+        at: jiff::Timestamp::now(),
+        by: Handle::from("dana"),
+        handoff: plan.handoff,
+        run: Some(run.clone()),
+        event: Event::RunOpened(terms),
+    };
+    let _opened = log.append(vec![draft], None, None).unwrap();
+    (log, run)
+}
+
+fn world(folder: &Path) -> RealWorld {
+    let attempts = folder.join("attempts");
+    RealWorld::quiet(folder.to_owned(), attempts, PathBuf::from(WRAPPER))
+}
+
+/// Drives one life, which loses touch at this point.
+fn life(
+    log: SqliteLog,
+    folder: &Path,
+    run: &RunId,
+    dies: Option<u64>,
+) -> Result<Halted, DriveError> {
+    let fuse = Fuse::at(dies);
+    let (mut log, mut world) = (
+        Faulty {
+            inner: log,
+            fuse: fuse.clone(),
+        },
+        Faulty {
+            inner: world(folder),
+            fuse,
+        },
+    );
+    let mut seen = |_: &Entry, _: &State| {};
+    let me = Handle::from("dana");
+    let driver = Driver::take(&mut log, &mut world, &mut seen, run, &me, "here", true)?;
+    driver.drive().map(|(halted, _)| halted)
+}
+
+#[test]
+fn a_driver_that_dies_anywhere_is_followed_and_nothing_runs_twice() {
+    for point in 0..24 {
+        let folder = tempfile::tempdir().unwrap();
+        let (log, run) = rehearsal(folder.path());
+        match life(log, folder.path(), &run, Some(point)) {
+            Err(DriveError::Lost(_) | DriveError::Store(StoreError::Lost(_))) => {}
+            other => panic!("point {point} is not reached: {other:?}"),
+        }
+        let log = SqliteLog::open(&folder.path().join("ledger")).unwrap();
+        let halted = life(log, folder.path(), &run, None).unwrap();
+        assert_eq!(halted, Halted::Ended(Outcome::Succeeded), "point {point}");
+        let deeds = std::fs::read_to_string(folder.path().join("deeds")).unwrap();
+        assert_eq!(deeds, "run\nundo\nrun\n", "point {point}");
+    }
+}
+
+#[test]
+fn a_run_has_one_driver_and_a_dead_ones_lease_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut log, run) = rehearsal(folder.path());
+    let mut second = SqliteLog::open(&folder.path().join("ledger")).unwrap();
+    let (mut here, mut there) = (world(folder.path()), world(folder.path()));
+    let (mut seen, mut also) = (|_: &Entry, _: &State| {}, |_: &Entry, _: &State| {});
+    let me = Handle::from("dana");
+    let slow = Driver::take(&mut log, &mut here, &mut seen, &run, &me, "first", false).unwrap();
+    let refused = Driver::take(
+        &mut second,
+        &mut there,
+        &mut also,
+        &run,
+        &me,
+        "second",
+        false,
+    );
+    match refused.err() {
+        Some(DriveError::Store(StoreError::Held { holder, .. })) => assert_eq!(holder, "first"),
+        other => panic!("{other:?}"),
+    }
+    let taken = Driver::take(
+        &mut second,
+        &mut there,
+        &mut also,
+        &run,
+        &me,
+        "second",
+        true,
+    );
+    let (halted, _) = taken.unwrap().drive().unwrap();
+    assert_eq!(halted, Halted::Ended(Outcome::Succeeded));
+    // The first was only slow: it can no longer write, and starts nothing.
+    let fenced = slow.drive().err();
+    assert!(
+        matches!(fenced, Some(DriveError::Store(StoreError::Fenced))),
+        "{fenced:?}"
+    );
+    let deeds = std::fs::read_to_string(folder.path().join("deeds")).unwrap();
+    assert_eq!(deeds, "run\nundo\nrun\n");
+}
