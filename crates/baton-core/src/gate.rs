@@ -42,13 +42,13 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use serde::Serialize;
 
-pub use alignment::{agree, expectation_definition};
-pub use definition::{criterion_definition, due, measure_definition};
-pub use facts::{Facts, commitment};
+pub use alignment::{Unopened, agree, expectation_definition, is_blind, to_open};
+pub use definition::{criterion_definition, due, measure_definition, measures_due};
+pub use facts::{Facts, Taken, commitment};
 pub use ownership::{item_digest, items_of};
 pub use rehearsal::unproven;
 pub use report::Report;
-pub use runbook::preflight_definition;
+pub use runbook::{preflight_definition, preflights_due, secrets_due};
 pub use waive::waivable;
 
 use crate::diag::{BLOCKERS, Code, Note, Question, Severity};

@@ -326,6 +326,15 @@ impl Desk {
         })
     }
 
+    /// Whom the ledger names for what this Baton saw itself: who speaks, or
+    /// Baton when that cannot be told. Somebody unknown is still refused.
+    pub(crate) fn author(&self) -> Result<Handle, Failure> {
+        match self.me() {
+            Err(_unknown) if self.settings.speaker.is_none() => Ok(Handle::from("baton")),
+            known => known,
+        }
+    }
+
     /// Who gives their word: it has to be said, and is never guessed.
     pub(crate) fn signer(&self) -> Result<Handle, Failure> {
         match &self.settings.speaker {

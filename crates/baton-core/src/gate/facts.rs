@@ -159,6 +159,19 @@ pub(super) struct Lesson {
     pub(super) owner: Handle,
 }
 
+/// A fingerprint that was taken, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken<'a> {
+    /// The blob.
+    pub fingerprint: &'a Digest,
+    /// Digest of the environment's definition at that time.
+    pub definition: &'a Digest,
+    /// Digest of what was asked for.
+    pub collectors: &'a Digest,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What a blind answer commits to: SHA-256 over the salt, a zero byte and the value.
 pub fn commitment(salt: &str, value: &str) -> Digest {
     Digest::finish(
@@ -204,6 +217,32 @@ impl Facts {
             let all = prints.latest.iter().chain(prints.before.values());
             all.map(|print| &print.fingerprint)
         })
+    }
+
+    /// The latest fingerprint of an environment.
+    pub fn fingerprint_of(&self, environment: &EnvName) -> Option<Taken<'_>> {
+        let print = self.fingerprints.get(environment)?.latest.as_ref()?;
+        Some(Taken {
+            fingerprint: &print.fingerprint,
+            definition: &print.definition,
+            collectors: &print.collectors,
+            at: print.at,
+        })
+    }
+
+    /// The latest offer of each person: the content they offered.
+    pub fn offers(&self) -> impl Iterator<Item = (&Handle, &Digest)> {
+        self.offers.iter().map(|(by, word)| (by, &word.content))
+    }
+
+    /// The latest acceptance of each person: the content they accepted.
+    pub fn acceptances(&self) -> impl Iterator<Item = (&Handle, &Digest)> {
+        self.accepts.iter().map(|(by, word)| (by, &word.content))
+    }
+
+    /// What a person has accepted as theirs, by key, as it was then.
+    pub fn accepted_by(&self, person: &Handle) -> Option<&BTreeMap<String, Digest>> {
+        self.mine.get(person)
     }
 
     /// The run of this handoff that is not over; there is one at most.
