@@ -45,7 +45,7 @@ use serde::Serialize;
 pub use alignment::{agree, expectation_definition};
 pub use definition::{criterion_definition, due, measure_definition};
 pub use facts::{Facts, commitment};
-pub use ownership::{item_digest, items_of};
+pub use ownership::{item_digest, items_of, planned};
 pub use rehearsal::unproven;
 pub use report::Report;
 pub use runbook::preflight_definition;

@@ -223,12 +223,14 @@ impl Out {
         self.paint(format!("{} {:<9}", mark.sign, mark.word), mark.tone)
     }
 
-    /// A table: columns as wide as their widest cell; the last one wraps.
+    /// A table: columns as wide as their widest cell. The last cell of a row
+    /// wraps and counts for no width, so a row of one cell is a heading.
     pub(crate) fn table(&self, indent: usize, rows: &[Vec<Cell>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let mut widths = vec![0; columns];
         for row in rows {
-            for (i, cell) in row.iter().enumerate() {
+            let padded = row.len().saturating_sub(1);
+            for (i, cell) in row.iter().take(padded).enumerate() {
                 widths[i] = widths[i].max(cell.text.width());
             }
         }
