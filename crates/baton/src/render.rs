@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
@@ -195,6 +195,21 @@ impl Out {
                 paint(self.colour, &line, tone)
             ));
         }
+    }
+
+    /// An item of a list, wrapped.
+    pub(crate) fn item(&self, text: &str) {
+        for (n, line) in wrap(&clean(text), self.width.saturating_sub(2))
+            .into_iter()
+            .enumerate()
+        {
+            self.line(format!("{}{line}", if n == 0 { "- " } else { "  " }));
+        }
+    }
+
+    /// Where the bytes of an answer go that is a file of its own.
+    pub(crate) fn bytes(&self) -> impl Write + use<> {
+        io::stdout().lock()
     }
 
     /// An empty line.
