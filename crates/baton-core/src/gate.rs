@@ -45,7 +45,7 @@ use serde::Serialize;
 pub use alignment::{Unopened, agree, expectation_definition, is_blind, to_open};
 pub use definition::{criterion_definition, due, measure_definition, measures_due};
 pub use facts::{Facts, Taken, commitment};
-pub use ownership::{item_digest, items_of};
+pub use ownership::{item_digest, items_of, planned};
 pub use rehearsal::unproven;
 pub use report::Report;
 pub use runbook::{preflight_definition, preflights_due, secrets_due};

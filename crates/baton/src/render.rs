@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
@@ -208,6 +208,21 @@ impl Out {
         }
     }
 
+    /// An item of a list, wrapped.
+    pub(crate) fn item(&self, text: &str) {
+        for (n, line) in wrap(&clean(text), self.width.saturating_sub(2))
+            .into_iter()
+            .enumerate()
+        {
+            self.line(format!("{}{line}", if n == 0 { "- " } else { "  " }));
+        }
+    }
+
+    /// Where the bytes of an answer go that is a file of its own.
+    pub(crate) fn bytes(&self) -> impl Write + use<> {
+        io::stdout().lock()
+    }
+
     /// An empty line.
     pub(crate) fn gap(&self) {
         self.line("");
@@ -234,12 +249,14 @@ impl Out {
         self.paint(format!("{} {:<9}", mark.sign, mark.word), mark.tone)
     }
 
-    /// A table: columns as wide as their widest cell; the last one wraps.
+    /// A table: columns as wide as their widest cell. The last cell of a row
+    /// wraps and counts for no width, so a row of one cell is a heading.
     pub(crate) fn table(&self, indent: usize, rows: &[Vec<Cell>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let mut widths = vec![0; columns];
         for row in rows {
-            for (i, cell) in row.iter().enumerate() {
+            let padded = row.len().saturating_sub(1);
+            for (i, cell) in row.iter().take(padded).enumerate() {
                 widths[i] = widths[i].max(cell.text.width());
             }
         }
