@@ -46,7 +46,7 @@ impl State {
     /// The measures and terms of the watch, when the contract has them.
     pub(in crate::run) fn watch_terms(&self) -> Option<(&[Measure], WatchTerms)> {
         let measures = self.plan.contract.success.defined()?;
-        let terms = self.plan.contract.watch?;
+        let terms = self.plan.contract.watch_terms();
         (!measures.is_empty()).then_some((measures.as_slice(), terms))
     }
 
