@@ -231,17 +231,32 @@ impl Out {
     /// A heading with an empty line before it.
     pub(crate) fn heading(&self, text: &str) {
         self.gap();
-        self.line(self.paint(text, Tone::Strong));
+        self.text(text, 0, Tone::Strong);
+    }
+
+    /// What was asked about, and the answer; on one line where it fits.
+    pub(crate) fn verdict(&self, what: &str, answer: &str, tone: Tone) {
+        if what.width() + 2 + answer.width() <= self.width {
+            let (what, answer) = (self.paint(what, Tone::Strong), self.paint(answer, tone));
+            self.line(format!("{what}: {answer}"));
+        } else {
+            self.text(&format!("{what}:"), 0, Tone::Strong);
+            self.text(answer, 2, tone);
+        }
     }
 
     /// The last line: what to do next.
     pub(crate) fn next(&self, what: &str) {
         self.gap();
-        self.line(format!(
-            "{} {}",
-            self.paint("next:", Tone::Quiet),
-            self.paint(what, Tone::Accent)
-        ));
+        let lines = wrap(&clean(what), self.width.saturating_sub(6));
+        for (n, line) in lines.iter().enumerate() {
+            let label = if n == 0 { "next:" } else { "     " };
+            self.line(format!(
+                "{} {}",
+                paint(self.colour, label, Tone::Quiet),
+                paint(self.colour, line, Tone::Accent)
+            ));
+        }
     }
 
     /// A mark and its word, padded to one width.

@@ -309,7 +309,7 @@ fn check_words(case: &Case<'_>, notes: &mut Vec<Note>) {
             )
             .naming(from)
             .owned_by(case.giver().as_ref())
-            .next("baton offer"),
+            .next(signed("baton offer", case.giver().as_ref())),
         });
     }
     if accepted.is_none() {
@@ -336,7 +336,15 @@ fn not_accepted(case: &Case<'_>, offer: Option<&Handle>) -> Note {
     Note::error("alignment.not-accepted", says)
         .naming(to)
         .owned_by(owner)
-        .next("baton accept")
+        .next(signed("baton accept", owner))
+}
+
+/// A command whose speaker is never guessed.
+fn signed(command: &str, by: Option<&Handle>) -> String {
+    match by {
+        Some(by) => format!("{command} --as {by}"),
+        None => format!("{command} --as HANDLE"),
+    }
 }
 
 /// The latest word of a member on other content.

@@ -54,7 +54,7 @@ pub fn preflight(plan: &Plan, step: &Step, host: &HostName, attempt: &AttemptId)
 
 /// The order for a criterion's `run` or `refuses` command: `sh -e` in the
 /// contract's folder, with the variables of the environment the criterion names
-/// (else the plan's) and those of its secrets whose names stand in the command.
+/// (else of the launch, whatever the plan is for) and those of its secrets whose names stand in the command.
 /// `None` when the criterion names an environment that there is not.
 pub fn criterion(
     plan: &Plan,
@@ -63,7 +63,7 @@ pub fn criterion(
     attempt: &AttemptId,
 ) -> Option<Order> {
     let named = criterion.environment.as_ref().map(|at| &at.value);
-    let environment = named.unwrap_or(&plan.environment);
+    let environment = named.unwrap_or(&plan.contract.launch.environment.value);
     let place = plan.contract.environments.get(environment)?;
     let secrets = place.secrets.iter();
     Some(Order {

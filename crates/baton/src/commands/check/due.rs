@@ -60,7 +60,10 @@ fn criteria(desk: &mut Desk, out: &Out, plan: &Plan, by: &Handle) -> Result<(), 
         let guard = match criterion.refuses.as_deref() {
             Some(command) => {
                 let shown = brief(command);
-                out.progress(&format!("[{}/{count}] {id}, to be refused: {shown}", n + 1));
+                out.progress(&format!(
+                    "[{}/{count}] {id}, which must be refused: {shown}",
+                    n + 1
+                ));
                 Some(carry_out(&mut world, plan, criterion, command)?)
             }
             None => None,
@@ -80,14 +83,14 @@ fn brief(command: &str) -> String {
     format!("{shown}{}", if more { " …" } else { "" })
 }
 
+/// How it went; a guard that refused is what was wanted.
 fn ended(ran: &Ended, guard: Option<&Ended>) -> String {
-    match guard {
-        Some(guard) if ran.end.succeeded() => format!(
-            "succeeded after {}; the other command {}",
-            ran.took,
-            guard.end.says()
-        ),
-        _ => format!("{} after {}", ran.end.says(), ran.took),
+    let told = format!("{} after {}", ran.end.says(), ran.took);
+    match guard.map(|guard| &guard.end) {
+        None => told,
+        Some(Ending::Exited { code: 1..=125 }) => format!("{told}; the bad case was refused"),
+        Some(Ending::Succeeded) => format!("{told}; the bad case was let through"),
+        Some(end) => format!("{told}; the bad case {}", end.says()),
     }
 }
 

@@ -44,11 +44,7 @@ fn text(desk: &Desk, out: &Out, plan: &Plan, verdict: &Verdict) {
         Answer::NotReady => Tone::Bad,
         Answer::Inconclusive => Tone::Warn,
     };
-    out.line(format!(
-        "{}: {}",
-        out.paint(headline(plan), Tone::Strong),
-        out.paint(outcome(verdict), tone)
-    ));
+    out.verdict(&headline(plan), &outcome(verdict), tone);
     out.gap();
     let rows: Vec<_> = verdict
         .questions
@@ -156,18 +152,15 @@ fn set_aside(out: &Out, contract: &Contract, verdict: &Verdict) {
         out.heading("Declined");
     }
     for part in &verdict.declined {
-        out.line(format!(
-            "  {}",
-            out.paint(part.question.asks(), Tone::Plain)
-        ));
-        let says = format!("{} ({})", part.because, person(contract, &part.by));
+        out.text(part.question.asks(), 2, Tone::Plain);
+        let says = format!("{}: {}", person(contract, &part.by), part.because);
         out.text(&says, 4, Tone::Quiet);
     }
 }
 
 fn why_waived(contract: &Contract, waived: &Waived) -> String {
     let owner = person(contract, &waived.owner);
-    format!("{}, until {} ({owner})", waived.because, waived.until)
+    format!("{owner} until {}: {}", waived.until, waived.because)
 }
 
 fn warnings(desk: &Desk, out: &Out) {

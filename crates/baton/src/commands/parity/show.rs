@@ -103,12 +103,17 @@ fn json(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Compar
             "digest": known.fingerprint.digest(),
         })
     };
+    let compared: Vec<_> = tested
+        .iter()
+        .map(|known| &known.fingerprint.environment)
+        .collect();
     out.json(&json!({
         "format": 1,
         "handoff": desk.contract.name.value,
         "verdict": word(found).replace(' ', "-"),
-        "environment": taken(launch),
-        "compared": tested.iter().map(taken).collect::<Vec<_>>(),
+        "environment": launch.fingerprint.environment,
+        "compared": compared,
+        "fingerprints": tested.iter().chain([launch]).map(taken).collect::<Vec<_>>(),
         "differences": found.differences,
         "excused": found.excused,
         "not_collected": found.not_collected,
@@ -166,11 +171,7 @@ fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Compar
         "different" => Tone::Bad,
         _ => Tone::Warn,
     };
-    out.line(format!(
-        "{}: {}",
-        out.paint(headline(tested, launch), Tone::Strong),
-        out.paint(outcome(found), tone)
-    ));
+    out.verdict(&headline(tested, launch), &outcome(found), tone);
     ages(desk, out, tested, launch);
     if !found.differences.is_empty() {
         out.heading("Different");
