@@ -217,6 +217,11 @@ impl Out {
         self.line("");
     }
 
+    /// A text with lines of its own, such as Markdown, as it is.
+    pub(crate) fn document(&self, text: &str) {
+        text.lines().for_each(|line| self.line(clean(line)));
+    }
+
     /// A heading with an empty line before it.
     pub(crate) fn heading(&self, text: &str) {
         self.gap();
