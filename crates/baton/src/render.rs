@@ -228,6 +228,21 @@ impl Out {
         self.line("");
     }
 
+    /// Begins a new screen, on a terminal; whether there is one.
+    pub(crate) fn clear_screen(&self) -> bool {
+        let terminal = io::stdout().is_terminal() && !self.json;
+        if terminal {
+            // ECMA-48: cursor to the first place, then erase to the end.
+            let _gone = write!(io::stdout(), "\u{1b}[H\u{1b}[J");
+        }
+        terminal
+    }
+
+    /// A text with lines of its own, such as Markdown, as it is.
+    pub(crate) fn document(&self, text: &str) {
+        text.lines().for_each(|line| self.line(clean(line)));
+    }
+
     /// A heading with an empty line before it.
     pub(crate) fn heading(&self, text: &str) {
         self.gap();

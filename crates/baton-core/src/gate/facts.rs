@@ -256,6 +256,11 @@ impl Facts {
         self.runs.keys().next_back()
     }
 
+    /// Lessons of any handoff that are not met.
+    pub fn open_lessons(&self) -> impl Iterator<Item = &LessonId> {
+        self.lessons.keys()
+    }
+
     /// Takes the next entry of the ledger into account. Entries of other
     /// handoffs only teach lessons.
     pub fn apply(&mut self, entry: &Entry) {

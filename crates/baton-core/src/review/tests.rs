@@ -352,7 +352,7 @@ fn a_lesson_binds_what_it_touches_until_it_is_met() {
         Keep one while it is fresh. It blocks the next handoff that touches the same components, until it is met:
 
         ```sh
-        baton lesson "What we learned, and what must happen" --touches shop,orders-db --owner HANDLE
+        baton lesson keep "What we learned, and what must happen" --touches shop --touches orders-db --as HANDLE
         ```
     "#]].assert_eq(draft.split("## Lessons\n").nth(1).unwrap());
 }

@@ -153,7 +153,7 @@ fn place(step: &Step) -> String {
 }
 
 /// `lee (dana)`, as written.
-fn people(step: &Step) -> String {
+pub(super) fn people(step: &Step) -> String {
     let owner = step
         .written
         .owner
