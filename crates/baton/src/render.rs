@@ -274,11 +274,6 @@ impl Out {
         }
     }
 
-    /// A mark and its word, padded to one width.
-    pub(crate) fn mark(&self, mark: Mark) -> String {
-        self.paint(format!("{} {:<9}", mark.sign, mark.word), mark.tone)
-    }
-
     /// A table: columns as wide as their widest cell. The last cell of a row
     /// wraps and counts for no width, so a row of one cell is a heading.
     pub(crate) fn table(&self, indent: usize, rows: &[Vec<Cell>]) {

@@ -90,7 +90,7 @@ impl Step {
     }
 
     /// All hosts, in order.
-    pub fn hosts(&self) -> impl Iterator<Item = &HostName> {
+    pub fn hosts(&self) -> impl Iterator<Item = &HostName> + Clone {
         self.stages.iter().flatten()
     }
 

@@ -170,7 +170,7 @@ fn a_feed_and_a_timeline_say_the_same() {
     assert_eq!(fed, Review::of(&tale.entries, &plan).timeline.lines);
     for (entry, line) in tale.entries.iter().zip([
         "dana came into the room",
-        "pia voted go, confidence 4 of 5: rehearsed twice",
+        "pia voted go: rehearsed twice",
         "omar opened the launch of shop 2.4.0 to production",
         "The run is driven from omar at laptop1 now",
         "Back up the orders began",

@@ -364,23 +364,6 @@ impl State {
             })
     }
 
-    /// Hosts on which every changing step that is spread over hosts and has
-    /// begun is in effect: the arm that has changed.
-    pub fn changed_hosts(&self) -> BTreeSet<&HostName> {
-        let mut changed = BTreeSet::new();
-        for (i, step) in self.plan.steps.iter().enumerate() {
-            if !step.written.changes || step.written.on.is_none() {
-                continue;
-            }
-            for (h, host) in step.hosts().enumerate() {
-                if self.steps[i].cells[h].completed.is_some() {
-                    let _new = changed.insert(host);
-                }
-            }
-        }
-        changed
-    }
-
     /// Whether a rehearsal leaves this step out of its first way forward: it is
     /// a point of no return.
     pub(super) fn held(&self, step: &Step) -> bool {

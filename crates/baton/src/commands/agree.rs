@@ -139,7 +139,9 @@ pub(crate) fn accept_mine(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     } else {
         format!("{name} has already accepted all that is theirs")
     };
+    let next = format!("baton check --as {me}");
     if !out.json {
+        out.line(&says);
         let rows: Vec<_> = items
             .keys()
             .map(|key| {
@@ -157,17 +159,11 @@ pub(crate) fn accept_mine(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
             })
             .collect();
         out.table(2, &rows);
-        out.gap();
+        out.next(&next);
+        return Ok(Exit::Good);
     }
     let more = json!({ "items": items, "new": fresh });
-    said(
-        desk,
-        out,
-        &me,
-        &says,
-        more,
-        &format!("baton check --as {me}"),
-    );
+    said(desk, out, &me, &says, more, &next);
     Ok(Exit::Good)
 }
 

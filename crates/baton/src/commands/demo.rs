@@ -241,7 +241,7 @@ impl Story<'_> {
         self.expect(waits, "the launch waits for the room");
         let room = self.fill_room()?;
         let told = self.lee_tells(&live, 1)?;
-        let watching = live.saw("watch", ACT_MOST);
+        let watching = live.saw("watch of the whole release began", ACT_MOST);
         self.expect(told && watching, "the judge begins to watch");
         self.tell_line(
             "Everything is carried out. Now the known fault strikes: some checkouts fail.",
