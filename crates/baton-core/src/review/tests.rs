@@ -372,6 +372,6 @@ fn dates_stand_where_they_change_and_times_have_a_zone() {
     expect![[r#"
         - 2026-11-25 17:00:00 JST omar opened the launch of shop 2.4.0 to production
         - 2026-11-26 00:00:00 JST **omar paused the run**
-        - 00:00:00 JST omar let the run go on after 0.0 s"#]]
+        - 00:00:00 JST omar let the run go on after 0 ms"#]]
     .assert_eq(&lines.join("\n"));
 }

@@ -14,7 +14,7 @@ use baton_core::time::Duration;
 use baton_engine::drive::{Driver, Halted, fold};
 use baton_engine::real::RealWorld;
 use baton_engine::shell::local::Local;
-use baton_store::Log as _;
+use baton_store::{Lease, Log as _};
 use jiff::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -62,11 +62,15 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
     Ok(report(out, &halted, &state))
 }
 
+/// Who drives the run now, by their lease.
+pub(crate) fn driven_by(desk: &mut Desk, run: &RunId) -> Result<Option<Lease>, Failure> {
+    let held = desk.log.leases(&lease_name(run), Timestamp::now())?;
+    Ok(held.into_iter().find(|lease| !is_gone(&lease.holder)))
+}
+
 /// Whether nobody drives the run now.
 pub(crate) fn undriven(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
-    let lease = lease_name(run);
-    let held = desk.log.leases(&lease, Timestamp::now())?;
-    Ok(held.iter().all(|lease| is_gone(&lease.holder)))
+    Ok(driven_by(desk, run)?.is_none())
 }
 
 fn driver_is_gone(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {

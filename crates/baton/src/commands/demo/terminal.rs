@@ -25,7 +25,7 @@ impl Sitting {
         let failed = |error: &dyn std::error::Error| {
             Failure::part("cannot open a terminal for somebody in the room").because(error)
         };
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let terminal: OwnedFd = openpt(flags).map_err(|error| failed(&error))?;
         grantpt(&terminal).map_err(|error| failed(&error))?;
         unlockpt(&terminal).map_err(|error| failed(&error))?;
@@ -53,7 +53,14 @@ impl Sitting {
     }
 
     /// Types `leave` and waits until the seat is free.
-    pub(super) fn up(mut self) {
+    pub(super) fn up(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Sitting {
+    fn drop(&mut self) {
+        // Whoever cannot type any more has hung up, which is leaving too.
         let _typed = self.terminal.write_all(b"leave\n");
         let _gone = self.child.wait();
     }
@@ -134,7 +141,15 @@ impl Live {
         if let Some(reader) = self.reader.take() {
             let _read = reader.join();
         }
-        let lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (status, lines.join("\n"))
+        let lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+        (status, lines)
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        // An act that broke off leaves nothing behind.
+        let _killed = self.child.kill();
+        let _reaped = self.child.wait();
     }
 }
