@@ -219,7 +219,7 @@ fn a_run_is_looked_at_and_reviewed() {
     for part in [
         "# Review: rehearsal of shop 2.4.0 in staging",
         "omar opened the rehearsal of shop 2.4.0 in staging",
-        "| Install the new version | web1 and web2 | 30 min |",
+        "| Install the new version | web1 and web2 |  30 min |",
         "- Lesson: Ask whose wire it is (binds shop and orders-db; pia answers for it; open)",
         "baton lesson keep \"What we learned, and what must happen\" --touches shop --touches orders-db",
     ] {
