@@ -30,8 +30,14 @@ const SHARED: [&str; 3] = ["undefined", "waiver-expired", "waiver-invalid"];
 /// Names every page, and so leads to none.
 const INDEX: &str = "crates/baton/src/commands/explain.rs";
 
-/// Literals that look like codes and are the names of files.
-const NOT_CODES: [&str; 2] = ["runbook.md", "review.md"];
+/// Literals that look like codes and are names of files, or places in the contract.
+const NOT_CODES: [&str; 5] = [
+    "runbook.md",
+    "review.md",
+    "parity.compare",
+    "parity.facts",
+    "rehearsal.in",
+];
 
 fn is_code(literal: &str) -> bool {
     literal.split_once('.').is_some_and(|(family, rest)| {

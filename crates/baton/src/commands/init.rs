@@ -146,10 +146,12 @@ fn git(folder: &Path, words: &[&str]) -> Option<String> {
 
 /// Authors of the latest commits, the busiest first.
 fn people(folder: &Path) -> Vec<(String, String)> {
-    let words = ["log", "-n", COMMITS_MOST, "--format=%an%x09%ae", "--", "."];
-    // Where nobody has worked in this very folder yet, the whole history speaks.
-    let here = git(folder, &words).filter(|log| !log.is_empty());
-    let log = here.or_else(|| git(folder, &words[..4]));
+    let log = |more: &[&str]| {
+        let words = ["log", "-n", COMMITS_MOST, "--format=%an%x09%ae"];
+        git(folder, &[&words, more].concat()).filter(|log| !log.is_empty())
+    };
+    // A folder that nobody has committed yet is somebody's of the repository.
+    let log = log(&["--", "."]).or_else(|| log(&[]));
     let mut commits: BTreeMap<(String, String), usize> = BTreeMap::new();
     for line in log.unwrap_or_default().lines() {
         if let Some((name, email)) = line.split_once('\t') {

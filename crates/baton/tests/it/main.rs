@@ -6,3 +6,11 @@
 mod env;
 
 mod gate;
+
+mod init;
+
+mod lint;
+
+mod look;
+
+mod record;
