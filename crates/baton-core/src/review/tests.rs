@@ -75,18 +75,19 @@ fn a_boring_launch_surprises_nobody() {
 
 /// A failure that passes, a pause, a crash, harm found by the judge, and an
 /// undo that does nothing at first.
+fn voted_go(because: &str) -> Event {
+    Event::Voted {
+        go: true,
+        confidence: 4,
+        because: Some(because.to_owned()),
+        content: crate::id::Digest::of(b""),
+    }
+}
+
 fn rolled_back() -> Tale {
     let mut tale = Tale::new();
     tale.by("dana", Event::Joined)
-        .by(
-            "pia",
-            Event::Voted {
-                go: true,
-                confidence: 4,
-                because: Some("rehearsed twice".to_owned()),
-                content: crate::id::Digest::of(b""),
-            },
-        )
+        .by("pia", voted_go("rehearsed twice"))
         .by("omar", opened(RunKind::Launch))
         .driven()
         .goes("back-up", "", 150)
