@@ -169,7 +169,7 @@ impl fmt::Display for Question {
 /// A code that stands for one kind of trouble: `parity.unexplained`.
 ///
 /// Blocker codes start with the key of their question and are listed in
-/// `product.md`; codes of the two files start with `contract.` or `runbook.`.
+/// `docs/errors`; codes of the two files start with `contract.` or `runbook.`.
 /// Each has a page in `docs/errors`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]

@@ -42,13 +42,13 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use serde::Serialize;
 
-pub use alignment::{agree, expectation_definition};
-pub use definition::{criterion_definition, due, measure_definition};
-pub use facts::{Facts, commitment};
-pub use ownership::{item_digest, items_of};
+pub use alignment::{Unopened, agree, expectation_definition, is_blind, to_open};
+pub use definition::{criterion_definition, due, measure_definition, measures_due};
+pub use facts::{Facts, Taken, commitment};
+pub use ownership::{item_digest, items_of, planned};
 pub use rehearsal::unproven;
 pub use report::Report;
-pub use runbook::preflight_definition;
+pub use runbook::{preflight_definition, preflights_due, secrets_due};
 pub use waive::waivable;
 
 use crate::diag::{BLOCKERS, Code, Note, Question, Severity};
@@ -75,13 +75,13 @@ pub struct Readings {
     pub fingerprints: BTreeMap<Digest, Fingerprint>,
     /// For each freeze calendar of the contract its events (from, to, what),
     /// or why it could not be read.
-    pub calendars: BTreeMap<String, Result<Vec<Event>, String>>,
+    pub calendars: BTreeMap<String, Result<Vec<CalendarEvent>, String>>,
     /// Whether the launch is about to begin, so that `room` is asked.
     pub at_launch: bool,
 }
 
 /// One event of a calendar: first moment, first moment after it, what it is.
-pub type Event = (Timestamp, Timestamp, String);
+pub type CalendarEvent = (Timestamp, Timestamp, String);
 
 /// May this release go?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

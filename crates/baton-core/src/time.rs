@@ -98,7 +98,7 @@ impl Duration {
     }
 }
 
-/// Two units at most: `0.3 s`, `12 s`, `1 min 5 s`, `1 h 4 min`, `3 d 2 h`.
+/// Two units at most: `42 ms`, `0.3 s`, `12 s`, `1 min 5 s`, `1 h 4 min`, `3 d 2 h`.
 impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (millis, secs) = (self.millis, self.millis / 1000);
@@ -110,6 +110,7 @@ impl fmt::Display for Duration {
             }
         };
         match secs {
+            0 if millis < 100 => write!(f, "{millis} ms"),
             0 => write!(f, "0.{} s", millis / 100),
             1..60 => write!(f, "{secs} s"),
             60..3600 => two(f, secs / 60, "min", secs % 60, "s"),
@@ -145,6 +146,7 @@ mod tests {
     #[test]
     fn durations_are_read_and_said() {
         for (text, millis, said) in [
+            ("42ms", 42, "42 ms"),
             ("300ms", 300, "0.3 s"),
             ("90s", 90_000, "1 min 30 s"),
             ("10m", 600_000, "10 min"),

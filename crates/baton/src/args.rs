@@ -298,6 +298,13 @@ pub(crate) enum Command {
         /// The code
         code: String,
     },
+    /// Fill the ledger with events that are true of nothing, to time the gate.
+    #[command(hide = true)]
+    BenchLedger {
+        /// How many
+        #[arg(long)]
+        events: usize,
+    },
     /// The wrapper of one attempt; Baton starts it itself.
     #[command(hide = true)]
     Attempt {

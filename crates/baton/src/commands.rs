@@ -2,6 +2,7 @@
 
 mod agree;
 pub(crate) mod attempt;
+mod bench;
 mod check;
 mod demo;
 mod drive;
@@ -91,6 +92,7 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
         Command::Record {
             action: RecordAction::Export { path },
         } => record::export(desk, out, &path),
+        Command::BenchLedger { events } => bench::fill(desk, out, events),
         Command::Attempt { .. }
         | Command::Init
         | Command::Lint { .. }

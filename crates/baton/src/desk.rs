@@ -326,6 +326,15 @@ impl Desk {
         })
     }
 
+    /// Whom the ledger names for what this Baton saw itself: who speaks, or
+    /// Baton when that cannot be told. Somebody unknown is still refused.
+    pub(crate) fn author(&self) -> Result<Handle, Failure> {
+        match self.me() {
+            Err(_unknown) if self.settings.speaker.is_none() => Ok(Handle::from("baton")),
+            known => known,
+        }
+    }
+
     /// Who gives their word: it has to be said, and is never guessed.
     pub(crate) fn signer(&self) -> Result<Handle, Failure> {
         match &self.settings.speaker {
@@ -359,6 +368,13 @@ impl Desk {
             .iter()
             .map(|path| path.value.as_str())
             .collect();
+        if artifacts.is_empty() {
+            // A release without files of its own is known by its version alone.
+            return Ok(Digest::of_value(&BTreeMap::from([(
+                "version",
+                &self.contract.release.version.value,
+            )])));
+        }
         release::digest(&self.settings.folder, &artifacts)
     }
 

@@ -13,3 +13,5 @@ pub(crate) const XDG_STATE_HOME: &str = "XDG_STATE_HOME";
 pub(crate) const HOME: &str = "HOME";
 /// Width of the terminal, where it cannot be asked.
 pub(crate) const COLUMNS: &str = "COLUMNS";
+/// Any value but `0` colours answers also where no terminal is (<https://bixense.com/clicolors>).
+pub(crate) const CLICOLOR_FORCE: &str = "CLICOLOR_FORCE";

@@ -1,4 +1,4 @@
-//! Exit statuses: the table of `product.md`, section 5, and nothing else.
+//! Exit statuses: the table of `docs/book/exit-statuses.md`, and nothing else.
 
 use std::process::ExitCode;
 

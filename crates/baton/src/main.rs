@@ -9,6 +9,7 @@ mod desk;
 mod env_vars;
 mod exit;
 mod failure;
+mod formats;
 mod render;
 mod settings;
 

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
@@ -167,9 +167,10 @@ impl Out {
             .or(said)
             .filter(|width| *width > 0)
             .unwrap_or(WIDTH_MOST);
+        let forced = std::env::var_os(env_vars::CLICOLOR_FORCE).is_some_and(|value| value != "0");
         Self {
-            colour: wanted && io::stdout().is_terminal(),
-            colour_err: wanted && io::stderr().is_terminal(),
+            colour: wanted && (forced || io::stdout().is_terminal()),
+            colour_err: wanted && (forced || io::stderr().is_terminal()),
             width: width.clamp(WIDTH_LEAST, WIDTH_MOST),
             json: global.format == Format::Json,
         }
@@ -186,6 +187,16 @@ impl Out {
         let _gone = writeln!(io::stdout(), "{}", line.as_ref());
     }
 
+    /// Whether answers are coloured.
+    pub(crate) fn colours(&self) -> bool {
+        self.colour
+    }
+
+    /// A line that another Baton rendered, as it is.
+    pub(crate) fn raw(&self, line: &str) {
+        self.line(line);
+    }
+
     /// Text of the answer, wrapped and indented.
     pub(crate) fn text(&self, text: &str, indent: usize, tone: Tone) {
         for line in wrap(&clean(text), self.width.saturating_sub(indent)) {
@@ -197,38 +208,80 @@ impl Out {
         }
     }
 
+    /// An item of a list, wrapped.
+    pub(crate) fn item(&self, text: &str) {
+        for (n, line) in wrap(&clean(text), self.width.saturating_sub(2))
+            .into_iter()
+            .enumerate()
+        {
+            self.line(format!("{}{line}", if n == 0 { "- " } else { "  " }));
+        }
+    }
+
+    /// Where the bytes of an answer go that is a file of its own.
+    pub(crate) fn bytes(&self) -> impl Write + use<> {
+        io::stdout().lock()
+    }
+
     /// An empty line.
     pub(crate) fn gap(&self) {
         self.line("");
     }
 
+    /// Begins a new screen, on a terminal; whether there is one.
+    pub(crate) fn clear_screen(&self) -> bool {
+        let terminal = io::stdout().is_terminal() && !self.json;
+        if terminal {
+            // ECMA-48: cursor to the first place, then erase to the end.
+            let _gone = write!(io::stdout(), "\u{1b}[H\u{1b}[J");
+        }
+        terminal
+    }
+
+    /// A text with lines of its own, such as Markdown, as it is.
+    pub(crate) fn document(&self, text: &str) {
+        text.lines().for_each(|line| self.line(clean(line)));
+    }
+
     /// A heading with an empty line before it.
     pub(crate) fn heading(&self, text: &str) {
         self.gap();
-        self.line(self.paint(text, Tone::Strong));
+        self.text(text, 0, Tone::Strong);
+    }
+
+    /// What was asked about, and the answer; on one line where it fits.
+    pub(crate) fn verdict(&self, what: &str, answer: &str, tone: Tone) {
+        if what.width() + 2 + answer.width() <= self.width {
+            let (what, answer) = (self.paint(what, Tone::Strong), self.paint(answer, tone));
+            self.line(format!("{what}: {answer}"));
+        } else {
+            self.text(&format!("{what}:"), 0, Tone::Strong);
+            self.text(answer, 2, tone);
+        }
     }
 
     /// The last line: what to do next.
     pub(crate) fn next(&self, what: &str) {
         self.gap();
-        self.line(format!(
-            "{} {}",
-            self.paint("next:", Tone::Quiet),
-            self.paint(what, Tone::Accent)
-        ));
+        let lines = wrap(&clean(what), self.width.saturating_sub(6));
+        for (n, line) in lines.iter().enumerate() {
+            let label = if n == 0 { "next:" } else { "     " };
+            self.line(format!(
+                "{} {}",
+                paint(self.colour, label, Tone::Quiet),
+                paint(self.colour, line, Tone::Accent)
+            ));
+        }
     }
 
-    /// A mark and its word, padded to one width.
-    pub(crate) fn mark(&self, mark: Mark) -> String {
-        self.paint(format!("{} {:<9}", mark.sign, mark.word), mark.tone)
-    }
-
-    /// A table: columns as wide as their widest cell; the last one wraps.
+    /// A table: columns as wide as their widest cell. The last cell of a row
+    /// wraps and counts for no width, so a row of one cell is a heading.
     pub(crate) fn table(&self, indent: usize, rows: &[Vec<Cell>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let mut widths = vec![0; columns];
         for row in rows {
-            for (i, cell) in row.iter().enumerate() {
+            let padded = row.len().saturating_sub(1);
+            for (i, cell) in row.iter().take(padded).enumerate() {
                 widths[i] = widths[i].max(cell.text.width());
             }
         }

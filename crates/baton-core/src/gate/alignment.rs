@@ -9,10 +9,11 @@
 use std::collections::BTreeMap;
 
 use super::facts::{Answer, Word};
-use super::{Case, bound};
+use super::{Case, Facts, bound, members};
 use crate::diag::{Note, list};
-use crate::handoff::contract::{AnswerKind, Expectation};
-use crate::id::{Digest, Handle, Seq, TeamName};
+use crate::handoff::contract::{AnswerKind, Contract, Expectation};
+use crate::handoff::plan::Plan;
+use crate::id::{Digest, ExpectationId, Handle, Seq, TeamName};
 use crate::time::Duration;
 
 /// Asks the question and notes what speaks against a yes.
@@ -69,13 +70,14 @@ impl<'a> Round<'a> {
 }
 
 /// The last complete round and the one that has begun since.
-fn rounds<'a>(case: &Case<'_>, answers: &'a [Answer], definition: &Digest) -> [Round<'a>; 2] {
-    let contract = &case.plan.contract;
+fn rounds<'a>(contract: &Contract, facts: &'a Facts, asked: &Expectation) -> [Round<'a>; 2] {
+    let definition = expectation_definition(asked);
+    let answers = facts.answers.get(&asked.id.value).into_iter().flatten();
     let (from, to) = (&contract.from.value, &contract.to.value);
-    let givers = case.members(from);
-    let takers = case.members(to);
+    let givers = members(contract, from);
+    let takers = members(contract, to);
     let (mut complete, mut begun) = (Round::default(), Round::default());
-    for answer in answers.iter().filter(|a| a.definition == *definition) {
+    for answer in answers.filter(|a| a.definition == definition) {
         let gives = answer.team == *from && givers.contains(&answer.by);
         let takes = answer.team == *to && takers.contains(&answer.by);
         // Who has answered for one side in this round cannot be blind for the other.
@@ -92,12 +94,57 @@ fn rounds<'a>(case: &Case<'_>, answers: &'a [Answer], definition: &Digest) -> [R
     [complete, begun]
 }
 
+/// A committed answer that may be opened now: its counterpart is committed too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unopened<'a> {
+    /// The expectation.
+    pub expectation: &'a ExpectationId,
+    /// The team it answers for.
+    pub team: &'a TeamName,
+    /// Who answered.
+    pub by: &'a Handle,
+    /// What was committed to.
+    pub commitment: &'a Digest,
+}
+
+/// The answers of the last complete rounds that nobody has opened yet. Whoever
+/// answered alone knows the value and the salt.
+pub fn to_open<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<Unopened<'a>> {
+    let asked = plan.contract.expectations.defined().into_iter().flatten();
+    asked
+        .flat_map(|asked| {
+            let [complete, _] = rounds(&plan.contract, facts, asked);
+            let pair = complete.pair().map(|(giver, taker)| [giver, taker]);
+            let shut = pair.into_iter().flatten().filter(|a| a.opened.is_none());
+            shut.map(|answer| Unopened {
+                expectation: &asked.id.value,
+                team: &answer.team,
+                by: &answer.by,
+                commitment: &answer.commitment,
+            })
+        })
+        .collect()
+}
+
+/// Whether a person can still answer blind for this team: whoever has answered
+/// for the other side in the round that has begun cannot.
+pub fn is_blind(
+    plan: &Plan,
+    facts: &Facts,
+    asked: &Expectation,
+    team: &TeamName,
+    by: &Handle,
+) -> bool {
+    let [_, begun] = rounds(&plan.contract, facts, asked);
+    let sides = [begun.giver, begun.taker].into_iter().flatten();
+    sides
+        .filter(|answer| answer.by == *by)
+        .all(|answer| answer.team == *team)
+}
+
 fn judge(case: &Case<'_>, asked: &Expectation) -> Option<Note> {
     let contract = &case.plan.contract;
-    let definition = expectation_definition(asked);
-    let none = Vec::new();
-    let answers = case.facts.answers.get(&asked.id.value).unwrap_or(&none);
-    let [complete, begun] = rounds(case, answers, &definition);
+    let [complete, begun] = rounds(contract, case.facts, asked);
     let missing: Vec<&TeamName> = [
         (begun.giver, &contract.from.value),
         (begun.taker, &contract.to.value),
@@ -262,7 +309,7 @@ fn check_words(case: &Case<'_>, notes: &mut Vec<Note>) {
             )
             .naming(from)
             .owned_by(case.giver().as_ref())
-            .next("baton offer"),
+            .next(signed("baton offer", case.giver().as_ref())),
         });
     }
     if accepted.is_none() {
@@ -289,7 +336,15 @@ fn not_accepted(case: &Case<'_>, offer: Option<&Handle>) -> Note {
     Note::error("alignment.not-accepted", says)
         .naming(to)
         .owned_by(owner)
-        .next("baton accept")
+        .next(signed("baton accept", owner))
+}
+
+/// A command whose speaker is never guessed.
+fn signed(command: &str, by: Option<&Handle>) -> String {
+    match by {
+        Some(by) => format!("{command} --as {by}"),
+        None => format!("{command} --as HANDLE"),
+    }
 }
 
 /// The latest word of a member on other content.

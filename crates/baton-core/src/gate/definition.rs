@@ -58,6 +58,20 @@ pub fn due<'a>(
     .collect()
 }
 
+/// The success measures that have not been seen to have live data as they are
+/// now defined.
+pub fn measures_due<'a>(plan: &'a Plan, facts: &Facts) -> Vec<&'a Measure> {
+    let measures = plan.contract.success.defined().into_iter().flatten();
+    measures
+        .filter(|measure| {
+            let seen = facts.measures.get(measure.id.as_str());
+            seen.is_none_or(|seen| {
+                seen.blind.is_some() || seen.definition != measure_definition(plan, measure)
+            })
+        })
+        .collect()
+}
+
 /// What evidence of a criterion is bound to: what is executed or signed, and
 /// how (`run`, `refuses`, `sign`, `fresh`, `timeout`, `in`; for a signed one
 /// also `says`, which is what is signed). Owner and backup are not part of it.

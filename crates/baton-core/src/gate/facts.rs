@@ -159,6 +159,19 @@ pub(super) struct Lesson {
     pub(super) owner: Handle,
 }
 
+/// A fingerprint that was taken, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken<'a> {
+    /// The blob.
+    pub fingerprint: &'a Digest,
+    /// Digest of the environment's definition at that time.
+    pub definition: &'a Digest,
+    /// Digest of what was asked for.
+    pub collectors: &'a Digest,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What a blind answer commits to: SHA-256 over the salt, a zero byte and the value.
 pub fn commitment(salt: &str, value: &str) -> Digest {
     Digest::finish(
@@ -206,6 +219,32 @@ impl Facts {
         })
     }
 
+    /// The latest fingerprint of an environment.
+    pub fn fingerprint_of(&self, environment: &EnvName) -> Option<Taken<'_>> {
+        let print = self.fingerprints.get(environment)?.latest.as_ref()?;
+        Some(Taken {
+            fingerprint: &print.fingerprint,
+            definition: &print.definition,
+            collectors: &print.collectors,
+            at: print.at,
+        })
+    }
+
+    /// The latest offer of each person: the content they offered.
+    pub fn offers(&self) -> impl Iterator<Item = (&Handle, &Digest)> {
+        self.offers.iter().map(|(by, word)| (by, &word.content))
+    }
+
+    /// The latest acceptance of each person: the content they accepted.
+    pub fn acceptances(&self) -> impl Iterator<Item = (&Handle, &Digest)> {
+        self.accepts.iter().map(|(by, word)| (by, &word.content))
+    }
+
+    /// What a person has accepted as theirs, by key, as it was then.
+    pub fn accepted_by(&self, person: &Handle) -> Option<&BTreeMap<String, Digest>> {
+        self.mine.get(person)
+    }
+
     /// The run of this handoff that is not over; there is one at most.
     pub fn open_run(&self) -> Option<&RunId> {
         let mut runs = self.runs.iter().rev();
@@ -215,6 +254,11 @@ impl Facts {
     /// The latest run of this handoff, open or over.
     pub fn latest_run(&self) -> Option<&RunId> {
         self.runs.keys().next_back()
+    }
+
+    /// Lessons of any handoff that are not met.
+    pub fn open_lessons(&self) -> impl Iterator<Item = &LessonId> {
+        self.lessons.keys()
     }
 
     /// Takes the next entry of the ledger into account. Entries of other
@@ -478,8 +522,9 @@ impl Facts {
                 }
             }
             (Event::Reviewed { of }, _) => {
-                self.runs
-                    .retain(|id, run| id != of || run.terms.what == RunKind::Rehearsal);
+                // Only a launch that ended waits for its review; a rehearsal stays evidence.
+                let met = |run: &Run| run.terms.what == RunKind::Launch && run.ended.is_some();
+                self.runs.retain(|id, run| id != of || !met(run));
             }
             _ => {}
         }

@@ -31,7 +31,7 @@ pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
     check_accepted(case, &duties, notes);
     check_access(case, notes);
     if let Some(start) = starts(case) {
-        let schedule = schedule(&tasks(case.plan), start);
+        let schedule = schedule(&planned(case.plan), start);
         awake::check(case, &duties, &schedule, start, notes);
         check_bookings(case, &schedule, notes);
     }
@@ -49,7 +49,8 @@ fn starts(case: &Case<'_>) -> Option<Timestamp> {
     }
 }
 
-fn tasks(plan: &Plan) -> Vec<Task> {
+/// The steps of a plan as the forecast needs them; without those that run elsewhere.
+pub fn planned(plan: &Plan) -> Vec<Task> {
     let steps = plan.steps.iter().filter(|step| !step.elsewhere);
     steps
         .map(|step| Task {

@@ -1,6 +1,6 @@
 //! The verdict as `baton check --format json` writes it.
 //!
-//! The shape is fixed in `product.md`, section 5: keys in this order, format 1.
+//! The shape is fixed for programs that read it: keys in this order, format 1.
 //! Keys are only ever added, and only with a new format.
 
 use jiff::Timestamp;

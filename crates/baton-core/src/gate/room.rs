@@ -140,7 +140,7 @@ fn check_roles(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note
             let more = case.members(who).into_iter();
             people.extend(more.filter(|by| !people.contains(by)).collect::<Vec<_>>());
         }
-        let said = list(&case.people(&people), usize::MAX);
+        let said = list(&case.people(&people), usize::MAX).replace(" and ", " or ");
         let owner = people.first();
         let by = owner.map_or("HANDLE", |by| by.as_str());
         let mut note = |code, says, next| {

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::facts::Proof;
-use super::{Case, bound};
+use super::{Case, Facts, bound};
 use crate::diag::Note;
 use crate::handoff::plan::{Plan, Step};
 use crate::handoff::runbook::Fence;
@@ -39,6 +39,42 @@ pub fn preflight_definition(plan: &Plan, step: &Step) -> Option<Digest> {
         body: &fence.body,
         environment: plan.digests.environments.get(&plan.environment),
     }))
+}
+
+/// Whether the secrets of the plan's environment have still to be asked for:
+/// one of them has not been had since its definition changed.
+pub fn secrets_due(plan: &Plan, facts: &Facts) -> bool {
+    let seen = facts.secrets.get(&plan.environment);
+    let definition = plan.digests.environments.get(&plan.environment);
+    let seen = seen.filter(|seen| Some(&seen.definition) == definition);
+    let had = |name: &String| seen.is_some_and(|seen| seen.secrets.get(name) == Some(&None));
+    !plan.place().secrets.keys().all(had)
+}
+
+/// The preflights with which this person has still to prove access: of each
+/// step they own or back up, on each host where theirs has not passed as it is.
+pub fn preflights_due<'a>(
+    plan: &'a Plan,
+    facts: &Facts,
+    person: &Handle,
+) -> Vec<(&'a Step, &'a HostName)> {
+    let passed = |step: &Step, host: &HostName, definition: &Digest| {
+        let steps = facts.preflights.get(&plan.environment);
+        let hosts = steps.and_then(|steps| steps.get(step.id()));
+        let proofs = hosts.and_then(|hosts| hosts.get(host));
+        proofs
+            .and_then(|by| by.get(person))
+            .is_some_and(|proof| proof.definition == *definition && proof.end.succeeded())
+    };
+    let mut due = Vec::new();
+    for (step, definition) in preflights(plan) {
+        if step.people().any(|by| by == person) {
+            let hosts = step.hosts();
+            let open = hosts.filter(|host| !passed(step, host, &definition));
+            due.extend(open.map(|host| (step, host)));
+        }
+    }
+    due
 }
 
 /// The steps whose preflight proves access here, with what each is bound to.

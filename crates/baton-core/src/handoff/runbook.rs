@@ -1,6 +1,6 @@
 //! `runbook.md` as typed values: the document people read is the program that runs.
 //!
-//! The grammar is fixed in `product.md`, section 4 (CommonMark, ATX headings).
+//! The grammar stands in `docs/book/runbook.md` (CommonMark, ATX headings).
 //! Nothing here is resolved: owners, hosts and references are as written.
 
 mod attributes;

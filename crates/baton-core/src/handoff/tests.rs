@@ -11,7 +11,7 @@ use expect_test::expect_file;
 use super::contract::{CODES, Contract, lint, parse};
 use crate::diag::Note;
 
-/// The example of `product.md`, section 3, as it stands there.
+/// The example that uses nearly every key.
 const SHOP: &str = include_str!("testdata/shop.yaml");
 
 /// What the example leaves out.

@@ -178,9 +178,9 @@ fn decode(bytes: &[u8]) -> Result<&str, Box<Note>> {
         );
         Box::new(refuse("contract.syntax", says, "save the file as UTF-8").at(span))
     })?;
-    let control = |c: char| (c < ' ' && !matches!(c, '\t' | '\n' | '\r')) || c == '\u{7f}';
-    if let Some((at, c)) = text.char_indices().find(|(_, c)| control(*c)) {
-        let code = u32::from(c);
+    let control = |b: &u8| (*b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || *b == 0x7f;
+    if let Some(at) = bytes.iter().position(control) {
+        let code = bytes[at];
         let says = format!("the file holds the control character U+{code:04X}, which no text has");
         let next = "delete the character; a double-quoted text can hold it as an escape";
         let span = Span::in_text(FileKind::Contract, text, at, at + 1);

@@ -2,7 +2,7 @@
 //!
 //! The bytes are the RFC 8785 canonical JSON of the object
 //! `{"v","seq","at","by","handoff","run","event","prev"}`: `v` is
-//! [`EVENT_FORMAT`](crate::event::EVENT_FORMAT), `seq` counts from 1 without
+//! [`EVENT_FORMAT`], `seq` counts from 1 without
 //! gaps, `at` is RFC 3339 in UTC, `by` a handle or `baton`, `run` is null
 //! outside a run, and `prev` is the SHA-256 digest of the bytes of the entry
 //! before ([`genesis`] for the first).

@@ -92,7 +92,7 @@ impl Walker {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Seal {
     #[serde(rename = "baton-record")]
     version: u32,
@@ -100,41 +100,58 @@ struct Seal {
     head: Digest,
 }
 
-/// Checks a whole exported record and returns its walker.
-///
-/// # Errors
-/// Names the first bad position; the closing line counts as the one after the last entry.
-pub fn verify_record<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Result<Walker, Broken> {
-    let mut walker = Walker::default();
-    let mut seal: Option<Seal> = None;
-    for line in lines {
-        if seal.is_some() {
+/// Checks an exported record line by line, without holding it.
+#[derive(Debug, Default)]
+pub struct Checker {
+    walker: Walker,
+    seal: Option<Seal>,
+}
+
+impl Checker {
+    /// Takes the next line, without its line end.
+    ///
+    /// # Errors
+    /// As [`Walker::step`], or something follows the closing line.
+    pub fn line(&mut self, line: &[u8]) -> Result<(), Broken> {
+        if self.seal.is_some() {
             return Err(Broken {
-                position: walker.count() + 2,
+                position: self.walker.count() + 2,
                 why: "something follows the closing line".to_owned(),
             });
         }
         match serde_json::from_slice::<Seal>(line) {
-            Ok(read) => seal = Some(read),
+            Ok(seal) => self.seal = Some(seal),
             Err(_not_the_seal) => {
-                let _entry = walker.step(line)?;
+                let _entry = self.walker.step(line)?;
             }
         }
+        Ok(())
     }
-    let broken = |why: &str| Broken {
-        position: walker.count() + 1,
-        why: why.to_owned(),
-    };
-    match seal {
-        None => Err(broken("the closing line is missing: the record was cut")),
-        Some(seal) if seal.version != 1 => Err(broken("the closing line has an unknown version")),
-        Some(seal) if seal.count != walker.count() => Err(broken(
-            "the closing line counts other entries: some were added or removed",
-        )),
-        Some(seal) if seal.head != *walker.head() => Err(broken(
-            "the closing line has another digest: the last entry was changed",
-        )),
-        Some(_) => Ok(walker),
+
+    /// Says that there is no further line, and returns the walker.
+    ///
+    /// # Errors
+    /// The closing line is missing or does not fit; it counts as the one after
+    /// the last entry.
+    pub fn finish(self) -> Result<Walker, Broken> {
+        let Self { walker, seal } = self;
+        let broken = |why: &str| Broken {
+            position: walker.count() + 1,
+            why: why.to_owned(),
+        };
+        match seal {
+            None => Err(broken("the closing line is missing: the record was cut")),
+            Some(seal) if seal.version != 1 => {
+                Err(broken("the closing line has an unknown version"))
+            }
+            Some(seal) if seal.count != walker.count() => Err(broken(
+                "the closing line counts other entries: some were added or removed",
+            )),
+            Some(seal) if seal.head != *walker.head() => Err(broken(
+                "the closing line has another digest: the last entry was changed",
+            )),
+            Some(_) => Ok(walker),
+        }
     }
 }
 
@@ -167,7 +184,11 @@ mod tests {
     }
 
     fn verify(lines: &[Vec<u8>]) -> Result<Walker, Broken> {
-        verify_record(lines.iter().map(Vec::as_slice))
+        let mut checker = Checker::default();
+        for line in lines {
+            checker.line(line)?;
+        }
+        checker.finish()
     }
 
     #[test]

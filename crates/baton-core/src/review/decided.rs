@@ -48,15 +48,10 @@ pub(super) fn decided(
             };
             (format!("opened the {word} of {}", release(plan)), None)
         }
-        Event::Voted {
-            go,
-            confidence,
-            because,
-            ..
-        } => {
+        // How sure somebody was is theirs: it is asked in confidence and never told.
+        Event::Voted { go, because, .. } => {
             let vote = if *go { "go" } else { "no-go" };
-            let what = format!("voted {vote}, confidence {confidence} of 5");
-            (what, because.as_deref())
+            (format!("voted {vote}"), because.as_deref())
         }
         Event::StepSkipped { step, because } => {
             let what = format!("left out {undo}{}", title(plan, step));

@@ -412,13 +412,13 @@ fn lessons(review: &Review, zone: &TimeZone) -> String {
     let touches = if touches.is_empty() {
         "COMPONENT".to_owned()
     } else {
-        touches.join(",")
+        touches.join(" --touches ")
     };
     let _infallible = write!(
         out,
         "\nKeep one while it is fresh. It blocks the next handoff that touches the same \
          components, until it is met:\n\n\
-         ```sh\nbaton lesson \"What we learned, and what must happen\" --touches {touches} --owner HANDLE\n```\n"
+         ```sh\nbaton lesson keep \"What we learned, and what must happen\" --touches {touches} --as HANDLE\n```\n"
     );
     out
 }

@@ -170,7 +170,7 @@ fn a_feed_and_a_timeline_say_the_same() {
     assert_eq!(fed, Review::of(&tale.entries, &plan).timeline.lines);
     for (entry, line) in tale.entries.iter().zip([
         "dana came into the room",
-        "pia voted go, confidence 4 of 5: rehearsed twice",
+        "pia voted go: rehearsed twice",
         "omar opened the launch of shop 2.4.0 to production",
         "The run is driven from omar at laptop1 now",
         "Back up the orders began",
@@ -352,7 +352,7 @@ fn a_lesson_binds_what_it_touches_until_it_is_met() {
         Keep one while it is fresh. It blocks the next handoff that touches the same components, until it is met:
 
         ```sh
-        baton lesson "What we learned, and what must happen" --touches shop,orders-db --owner HANDLE
+        baton lesson keep "What we learned, and what must happen" --touches shop --touches orders-db --as HANDLE
         ```
     "#]].assert_eq(draft.split("## Lessons\n").nth(1).unwrap());
 }
@@ -372,6 +372,6 @@ fn dates_stand_where_they_change_and_times_have_a_zone() {
     expect![[r#"
         - 2026-11-25 17:00:00 JST omar opened the launch of shop 2.4.0 to production
         - 2026-11-26 00:00:00 JST **omar paused the run**
-        - 00:00:00 JST omar let the run go on after 0.0 s"#]]
+        - 00:00:00 JST omar let the run go on after 0 ms"#]]
     .assert_eq(&lines.join("\n"));
 }

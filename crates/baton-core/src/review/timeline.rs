@@ -203,15 +203,10 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::Joined => format!("{by} came into the room"),
         Event::Left => format!("{by} left the room"),
         Event::Said { text } => format!("{by}: {}", line(text, super::text::TEXT_MOST)),
-        Event::Voted {
-            go,
-            confidence,
-            because,
-            ..
-        } => {
+        // How sure somebody was is theirs: it is asked in confidence and never told.
+        Event::Voted { go, because, .. } => {
             let vote = if *go { "go" } else { "no-go" };
-            let why = colon(because.as_deref());
-            format!("{by} voted {vote}, confidence {confidence} of 5{why}")
+            format!("{by} voted {vote}{}", colon(because.as_deref()))
         }
         Event::Paused { because } => format!("{by} paused the run{}", colon(because.as_deref())),
         Event::WindowExtended { because } => format!(

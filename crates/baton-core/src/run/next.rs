@@ -263,11 +263,13 @@ fn finished(state: &State) -> Next {
 fn watching(state: &State, now: Timestamp) -> Option<Next> {
     let watching = state.watch.as_ref()?;
     let (_, ends, next) = state.watch_times()?;
-    if now < next {
-        return Some(Next::Wait(Some(next)));
-    }
     if watching.looked < ends {
-        return Some(Next::Look);
+        let due = next.min(ends);
+        return Some(if now < due {
+            Next::Wait(Some(due))
+        } else {
+            Next::Look
+        });
     }
     let verdict = watching.verdict.as_ref();
     Some(match verdict {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use super::state::{State, fence};
 use crate::event::FenceRole;
-use crate::handoff::contract::{Host, SecretRef};
+use crate::handoff::contract::{Contract, Criterion, Environment, Host, SecretRef};
 use crate::handoff::plan::{Plan, Step};
-use crate::handoff::runbook::Fence;
-use crate::id::{AttemptId, HostName, RunId};
+use crate::handoff::runbook::{DEFAULT_TIMEOUT, Fence};
+use crate::id::{AttemptId, EnvName, HostName, RunId};
 use crate::time::Duration;
 
 /// One command to carry out, complete but for the values of its secrets.
@@ -52,6 +52,43 @@ pub fn preflight(plan: &Plan, step: &Step, host: &HostName, attempt: &AttemptId)
     )
 }
 
+/// The order for a criterion's `run` or `refuses` command: `sh -e` in the
+/// contract's folder, with the variables of the environment the criterion names
+/// (else of the launch, whatever the plan is for) and those of its secrets whose names stand in the command.
+/// `None` when the criterion names an environment that there is not.
+pub fn criterion(
+    plan: &Plan,
+    criterion: &Criterion,
+    command: &str,
+    attempt: &AttemptId,
+) -> Option<Order> {
+    let named = criterion.environment.as_ref().map(|at| &at.value);
+    let environment = named.unwrap_or(&plan.contract.launch.environment.value);
+    let place = plan.contract.environments.get(environment)?;
+    let secrets = place.secrets.iter();
+    Some(Order {
+        attempt: attempt.clone(),
+        host: None,
+        fence: Fence {
+            lang: "sh".to_owned(),
+            body: command.to_owned(),
+            line: 1,
+        },
+        env: values(&plan.contract, environment, place, &HostName::here()),
+        secrets: secrets
+            .filter(|(name, _)| names(command, name))
+            .map(|(name, reference)| (name.clone(), reference.clone()))
+            .collect(),
+        timeout: criterion.timeout.unwrap_or(DEFAULT_TIMEOUT),
+    })
+}
+
+/// Whether the name stands in the text as a whole word.
+fn names(text: &str, name: &str) -> bool {
+    let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words.any(|word| word == name)
+}
+
 fn of_fence(
     plan: &Plan,
     step: &Step,
@@ -76,7 +113,11 @@ fn of_fence(
         .collect();
     Some(Order {
         attempt: attempt.clone(),
-        host: place.hosts.get(host).cloned(),
+        host: place.hosts.get(host).map(|at| Host {
+            ssh: at.ssh.as_deref().map(|ssh| filled(ssh, plan, host)),
+            dir: at.dir.as_deref().map(|dir| filled(dir, plan, host)),
+            vars: at.vars.clone(),
+        }),
         fence,
         env,
         secrets,
@@ -86,15 +127,25 @@ fn of_fence(
 
 /// The variables of an environment and one of its hosts, with Baton's own.
 pub fn variables(plan: &Plan, host: &HostName) -> BTreeMap<String, String> {
-    let place = plan.place();
+    values(&plan.contract, &plan.environment, plan.place(), host)
+}
+
+/// The same for any environment of a contract, also one in which the runbook
+/// cannot run; `place` is its definition.
+pub fn values(
+    contract: &Contract,
+    environment: &EnvName,
+    place: &Environment,
+    host: &HostName,
+) -> BTreeMap<String, String> {
     let mut env = place.vars.clone();
     if let Some(host) = place.hosts.get(host) {
         env.extend(host.vars.clone());
     }
     let own = [
-        ("BATON_ENVIRONMENT", plan.environment.as_str()),
+        ("BATON_ENVIRONMENT", environment.as_str()),
         ("BATON_HOST", host.as_str()),
-        ("BATON_RELEASE", plan.contract.release.version.as_str()),
+        ("BATON_RELEASE", contract.release.version.as_str()),
     ];
     env.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
     env
@@ -106,6 +157,12 @@ pub fn variables(plan: &Plan, host: &HostName) -> BTreeMap<String, String> {
 pub fn filled(text: &str, plan: &Plan, host: &HostName) -> String {
     let mut values = variables(plan, host);
     let _host = values.insert("HOST".to_owned(), host.to_string());
+    filled_from(text, &values)
+}
+
+/// A text with `$NAME` and `${NAME}` filled in from these values. A name that
+/// stands for nothing is left as it is.
+pub fn filled_from(text: &str, values: &BTreeMap<String, String>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -135,4 +192,32 @@ pub fn filled(text: &str, plan: &Plan, host: &HostName) -> String {
 /// The run's lease: whoever holds it is its driver.
 pub fn lease_name(run: &RunId) -> String {
     format!("run/{run}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_names_a_secret_only_by_its_whole_name() {
+        for text in ["echo $KEY", "${KEY}", "printenv KEY", "a \"$KEY\""] {
+            assert!(names(text, "KEY"), "{text}");
+        }
+        for text in ["echo $KEYS", "MY_KEY=1", "key", ""] {
+            assert!(!names(text, "KEY"), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_filled_and_what_stands_for_nothing_stays() {
+        let values = [("A", "1"), ("AB", "2")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let values = BTreeMap::from(values);
+        for (text, filled) in [
+            ("$A $AB ${A}B", "1 2 1B"),
+            ("$C ${C} ${A $", "$C ${C} ${A $"),
+            ("", ""),
+        ] {
+            assert_eq!(filled_from(text, &values), filled);
+        }
+    }
 }

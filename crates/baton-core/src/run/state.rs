@@ -2,7 +2,7 @@
 //!
 //! [`State::apply`] takes one entry and moves the state, or says why the entry
 //! is [`Illegal`] here. It decides nothing: what should happen next is
-//! [`next`](super::next)'s to say. Steps and hosts are kept by their index in
+//! [`next`](mod@super::next)'s to say. Steps and hosts are kept by their index in
 //! the plan, and the steps that could start are kept at hand, so that one event
 //! costs the same in a long plan as in a short one.
 
@@ -364,23 +364,6 @@ impl State {
                     .count(),
                 hosts: state.cells.len(),
             })
-    }
-
-    /// Hosts on which every changing step that is spread over hosts and has
-    /// begun is in effect: the arm that has changed.
-    pub fn changed_hosts(&self) -> BTreeSet<&HostName> {
-        let mut changed = BTreeSet::new();
-        for (i, step) in self.plan.steps.iter().enumerate() {
-            if !step.written.changes || step.written.on.is_none() {
-                continue;
-            }
-            for (h, host) in step.hosts().enumerate() {
-                if self.steps[i].cells[h].completed.is_some() {
-                    let _new = changed.insert(host);
-                }
-            }
-        }
-        changed
     }
 
     /// Whether a rehearsal leaves this step out of its first way forward: it is

@@ -1,23 +1,40 @@
-//! To be written.
+//! `check`: finds out what is due, and says whether the handoff is ready.
+
+mod due;
+mod show;
+
+use baton_core::gate::{Answer, assess};
+use baton_core::id::EnvName;
+use jiff::Timestamp;
+
+pub(crate) use show::show;
+
 use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::render::Out;
+
+/// `baton check [ENV] [--now]`.
 pub(crate) fn run(
-    _desk: &mut Desk,
-    _out: &Out,
-    _environment: Option<&str>,
-    _now: bool,
+    desk: &mut Desk,
+    out: &Out,
+    environment: Option<&str>,
+    now: bool,
 ) -> Result<Exit, Failure> {
-    Err(later())
-}
-pub(crate) fn show(
-    _desk: &Desk,
-    _out: &Out,
-    _plan: &baton_core::handoff::plan::Plan,
-    _verdict: &baton_core::gate::Verdict,
-) {
-}
-fn later() -> Failure {
-    Failure::new(Kind::Bug, "to be written")
+    let plan = match environment {
+        Some(name) => desk.plan_for(&EnvName::from(name))?,
+        None => desk.plan.clone(),
+    };
+    if !now {
+        due::find_out(desk, out, &plan)?;
+    }
+    let readings = desk.readings(false)?;
+    let at = Timestamp::now();
+    let verdict = assess(&plan, &desk.facts, &readings, &desk.notes, at);
+    show(desk, out, &plan, &verdict);
+    Ok(match verdict.verdict {
+        Answer::Ready => Exit::Good,
+        Answer::NotReady => Exit::Bad,
+        Answer::Inconclusive => Exit::Unknown,
+    })
 }

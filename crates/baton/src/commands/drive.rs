@@ -14,7 +14,7 @@ use baton_core::time::Duration;
 use baton_engine::drive::{Driver, Halted, fold};
 use baton_engine::real::RealWorld;
 use baton_engine::shell::local::Local;
-use baton_store::Log as _;
+use baton_store::{Lease, Log as _};
 use jiff::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -62,11 +62,15 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
     Ok(report(out, &halted, &state))
 }
 
+/// Who drives the run now, by their lease.
+pub(crate) fn driven_by(desk: &mut Desk, run: &RunId) -> Result<Option<Lease>, Failure> {
+    let held = desk.log.leases(&lease_name(run), Timestamp::now())?;
+    Ok(held.into_iter().find(|lease| !is_gone(&lease.holder)))
+}
+
 /// Whether nobody drives the run now.
 pub(crate) fn undriven(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
-    let lease = lease_name(run);
-    let held = desk.log.leases(&lease, Timestamp::now())?;
-    Ok(held.iter().all(|lease| is_gone(&lease.holder)))
+    Ok(driven_by(desk, run)?.is_none())
 }
 
 fn driver_is_gone(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
@@ -122,19 +126,12 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
         [] => String::new(),
         hosts => format!(" on {}", baton_core::diag::list(hosts, 6)),
     };
-    let on = match waiting.hosts.as_slice() {
-        [_, _, ..] => " --on HOST",
-        _ => "",
-    };
     match &waiting.ask {
-        Ask::Do { tasks } if tasks.is_empty() => (
-            format!("{who} does {step}"),
-            Some(format!("baton done {step}")),
-        ),
         Ask::Do { tasks } => {
             let list: String = tasks.iter().map(|task| format!("\n  [ ] {task}")).collect();
+            let colon = if tasks.is_empty() { "" } else { ":" };
             (
-                format!("{who} does {step}:{list}"),
+                format!("{who} does {step}{colon}{list}"),
                 Some(format!("baton done {step}")),
             )
         }
@@ -153,18 +150,7 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
             format!("{who} undoes {step}{hosts} by hand: {}", instruction.trim()),
             Some(format!("baton done {step}")),
         ),
-        Ask::SettleRun => (
-            format!("nobody knows whether {step} took effect{hosts}; {who} looks and says"),
-            Some(format!(
-                "baton done {step}{on}  (it did)   or   baton retry {step}{on}  (it did not)"
-            )),
-        ),
-        Ask::SettleUndo => (
-            format!("nobody knows whether {step} was undone{hosts}; {who} looks and says"),
-            Some(format!(
-                "baton done {step}{on}  (it was)   or   baton retry {step}{on}  (it was not)"
-            )),
-        ),
+        Ask::SettleRun | Ask::SettleUndo => settle(waiting, &who, step, &hosts),
         Ask::Decide { because, harm } => (
             format!("{who} decides how to go on: {because}"),
             Some(if *harm {
@@ -192,6 +178,25 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
             Some("baton accept --live".to_owned()),
         ),
     }
+}
+
+/// Nobody knows whether something happened: its owner looks, and says.
+fn settle(waiting: &Waiting, who: &str, step: &str, hosts: &str) -> (String, Option<String>) {
+    let on = if waiting.hosts.len() > 1 {
+        " --on HOST"
+    } else {
+        ""
+    };
+    let (happened, yes, no) = match waiting.ask {
+        Ask::SettleUndo => ("was undone", "it was", "it was not"),
+        _ => ("took effect", "it did, even in part", "it did not"),
+    };
+    (
+        format!("nobody knows whether {step} {happened}{hosts}; {who} looks and says"),
+        Some(format!(
+            "baton done {step}{on}  ({yes})   or   baton retry {step}{on}  ({no})"
+        )),
+    )
 }
 
 /// What is said when the driver returns, and the exit status.

@@ -4,7 +4,7 @@
 //! machine dies, is gone within seconds. Only somebody at a terminal has one.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 
@@ -67,7 +67,7 @@ impl Drop for Seat {
     }
 }
 
-fn keep(path: &PathBuf, name: &str, epoch: Epoch, stopped: &mpsc::Receiver<()>) {
+fn keep(path: &Path, name: &str, epoch: Epoch, stopped: &mpsc::Receiver<()>) {
     let Ok(mut log) = SqliteLog::open(path) else {
         return;
     };

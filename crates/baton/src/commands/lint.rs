@@ -1,11 +1,78 @@
-//! To be written.
+//! `lint`: everything that is wrong with both files, each with its place.
+
+use baton_core::diag::{Note, Severity};
+use baton_core::handoff::schema::json_schema;
+use serde_json::{Value, json};
+
+use crate::desk::Files;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
-use crate::render::Out;
+use crate::failure::Failure;
+use crate::render::{Out, Sources, Tone};
 use crate::settings::Settings;
-pub(crate) fn run(_settings: &Settings, _out: &Out, _schema: bool) -> Result<Exit, Failure> {
-    Err(later())
+
+/// `baton lint`.
+pub(crate) fn run(settings: &Settings, out: &Out, schema: bool) -> Result<Exit, Failure> {
+    if schema {
+        out.json(&json_schema());
+        return Ok(Exit::Good);
+    }
+    let files = Files::read(settings)?;
+    let warnings = files
+        .notes
+        .iter()
+        .filter(|note| note.severity == Severity::Warning)
+        .count();
+    let errors = files.notes.len() - warnings;
+    if out.json {
+        let notes: Vec<Value> = files
+            .notes
+            .iter()
+            .map(|note| shown(note, &files.sources))
+            .collect();
+        out.json(&json!({ "format": 1, "notes": notes }));
+    } else {
+        out.notes(&files.notes, &files.sources);
+        let tone = if errors == 0 { Tone::Good } else { Tone::Bad };
+        out.line(format!(
+            "{}: {}",
+            out.paint(names(&files.sources), Tone::Plain),
+            out.paint(counted(errors, warnings), tone)
+        ));
+    }
+    Ok(if errors == 0 { Exit::Good } else { Exit::Wrong })
 }
-fn later() -> Failure {
-    Failure::new(Kind::Bug, "to be written")
+
+/// The files that were read.
+fn names(sources: &Sources) -> String {
+    let contract = &sources.contract.0;
+    match sources.runbook.0.as_str() {
+        "" => contract.clone(),
+        runbook => format!("{contract} and {runbook}"),
+    }
+}
+
+/// `3 errors, 1 warning`.
+fn counted(errors: usize, warnings: usize) -> String {
+    let count = |n: usize, what: &str| match n {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    };
+    match warnings {
+        0 => count(errors, "error"),
+        _ => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
+    }
+}
+
+fn shown(note: &Note, sources: &Sources) -> Value {
+    json!({
+        "code": note.code,
+        "severity": note.severity,
+        "file": note.span.map(|span| sources.name(span.file)),
+        "line": note.span.map(|span| span.line),
+        "column": note.span.map(|span| span.column),
+        "says": note.says,
+        "hint": note.next,
+        "names": note.names,
+    })
 }

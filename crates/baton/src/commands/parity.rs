@@ -1,29 +1,336 @@
-//! To be written.
+//! `fingerprint` and `parity`: what an environment is, and how two differ.
+//!
+//! A fingerprint that is of an earlier definition, or was taken for other
+//! questions, is not compared: what nobody asked is no equality.
+
+mod show;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use baton_core::diag::list;
+use baton_core::event::Event;
+use baton_core::handoff::contract::{Environment, Host, ParityTerms};
+use baton_core::id::{Digest, EnvName, GroupName, HostName, RunId};
+use baton_core::parity::fingerprint::asked;
+use baton_core::parity::{
+    self, Collector, FactName, Fingerprint, HostFacts, LayerStatus, Pattern, compare as compare_all,
+};
+use baton_core::run::order;
+use baton_engine::collect::{Site, collect, ledger_key};
+use baton_engine::secret::resolve;
+use baton_store::Log as _;
+use jiff::Timestamp;
+
 use crate::desk::Desk;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::render::Out;
+
+/// Takes the fingerprint of an environment, keeps it, and returns its blob;
+/// `before` is the rehearsal it is taken before.
 pub(crate) fn take(
-    _desk: &mut Desk,
-    _environment: &baton_core::id::EnvName,
-    _before: Option<&baton_core::id::RunId>,
-) -> Result<baton_core::id::Digest, Failure> {
-    Err(later())
+    desk: &mut Desk,
+    environment: &EnvName,
+    before: Option<&RunId>,
+) -> Result<Digest, Failure> {
+    taken(desk, environment, before).map(|(blob, _)| blob)
 }
-pub(crate) fn fingerprint(
-    _desk: &mut Desk,
-    _out: &Out,
-    _environment: &str,
-) -> Result<Exit, Failure> {
-    Err(later())
+
+fn taken(
+    desk: &mut Desk,
+    environment: &EnvName,
+    before: Option<&RunId>,
+) -> Result<(Digest, Fingerprint), Failure> {
+    let terms = terms(desk)?.clone();
+    let place = place(desk, environment)?.clone();
+    let by = desk.author()?;
+    let own = desk.settings.own_folder();
+    let key = ledger_key(&own).map_err(|error| {
+        Failure::part("cannot read the key under which secrets are compared").because(&error)
+    })?;
+    let at = Timestamp::now();
+    let secrets = Secrets::of(&place, &desk.settings.folder);
+    let hosts = place
+        .hosts
+        .iter()
+        .map(|(name, host)| {
+            let facts = read(desk, &terms, environment, (name, host), &secrets, &key);
+            (name.clone(), facts)
+        })
+        .collect();
+    let print = Fingerprint::new(environment.clone(), at, &terms.facts, hosts);
+    let definition = desk.plan.digests.environments.get(environment).cloned();
+    let definition =
+        definition.ok_or_else(|| Failure::new(Kind::Bug, "an environment without a digest"))?;
+    let blob = desk.keep(&print)?;
+    let event = Event::Fingerprinted {
+        environment: environment.clone(),
+        definition,
+        collectors: asked(&terms.facts),
+        fingerprint: blob.clone(),
+        before: before.cloned(),
+    };
+    let _entries = desk.append(&by, None, vec![event])?;
+    Ok((blob, print))
 }
+
+/// The declared secrets of an environment.
+struct Secrets {
+    /// Those that could be had, by name.
+    had: BTreeMap<String, String>,
+    /// Why the others could not.
+    missing: BTreeMap<String, String>,
+}
+
+impl Secrets {
+    fn of(place: &Environment, folder: &Path) -> Self {
+        let (mut had, mut missing) = (BTreeMap::new(), BTreeMap::new());
+        for (name, reference) in &place.secrets {
+            let _new = match resolve(reference, folder) {
+                Ok(secret) => had.insert(name.clone(), secret.expose().to_owned()),
+                Err(why) => missing.insert(name.clone(), why),
+            };
+        }
+        Self { had, missing }
+    }
+
+    /// Why some of the variables that are asked for are not known.
+    fn unknown(&self, collectors: &[Collector]) -> Option<String> {
+        let names = collectors.iter().filter_map(|collector| match collector {
+            Collector::Env { names } => Some(names),
+            _ => None,
+        });
+        let patterns: Vec<Pattern> = names
+            .flatten()
+            .filter_map(|name| Pattern::new(name).ok())
+            .collect();
+        let asked = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
+        let missing = self.missing.iter().filter(|(name, _)| asked(name));
+        let told: Vec<String> = missing
+            .map(|(name, why)| format!("the secret {name} could not be had: {why}"))
+            .collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+}
+
+/// Reads one host.
+fn read(
+    desk: &Desk,
+    terms: &ParityTerms,
+    environment: &EnvName,
+    (name, host): (&HostName, &Host),
+    secrets: &Secrets,
+    key: &[u8],
+) -> HostFacts {
+    let dir = match (&host.ssh, &host.dir) {
+        (None, Some(dir)) => dir,
+        _ => return unreachable(terms),
+    };
+    let contract = &desk.contract;
+    let Some(place) = contract.environments.get(environment) else {
+        return unreachable(terms);
+    };
+    let mut vars = order::values(contract, environment, place, name);
+    let declared = |var: &str| place.vars.contains_key(var) || host.vars.contains_key(var);
+    if !declared("HOST") {
+        let _new = vars.insert("HOST".to_owned(), name.to_string());
+    }
+    let dir = desk.settings.folder.join(order::filled_from(dir, &vars));
+    let collectors: Vec<Collector> = terms
+        .facts
+        .iter()
+        .map(|collector| match collector {
+            Collector::Files { paths } => Collector::Files {
+                paths: paths
+                    .iter()
+                    .map(|path| order::filled_from(path, &vars))
+                    .collect(),
+            },
+            other => other.clone(),
+        })
+        .collect();
+    let site = Site {
+        dir: &dir,
+        vars: &vars,
+        secrets: &secrets.had,
+        key,
+    };
+    let mut facts = collect(site, &collectors);
+    // Baton's own words for where it is are no facts of the environment.
+    for own in vars.keys().filter(|var| !declared(var)) {
+        let _gone = facts.facts.remove(&FactName::new("env", own));
+    }
+    if let Some(why) = secrets.unknown(&collectors) {
+        let _before = facts
+            .layers
+            .insert("env".to_owned(), LayerStatus::Partial(why));
+    }
+    facts
+}
+
+/// A host this version cannot read: every layer says so.
+fn unreachable(terms: &ParityTerms) -> HostFacts {
+    let why = || LayerStatus::NotCollected("ssh hosts come with a later version".to_owned());
+    let layers = terms.facts.iter();
+    HostFacts {
+        facts: BTreeMap::new(),
+        layers: layers.map(|of| (of.layer().to_owned(), why())).collect(),
+    }
+}
+
+fn terms(desk: &Desk) -> Result<&ParityTerms, Failure> {
+    let parity = &desk.contract.parity;
+    parity.defined().ok_or_else(|| match parity.declined() {
+        Some(part) => Failure::wrong(format!(
+            "{} declined to compare environments: {}",
+            part.by.value, part.declined
+        )),
+        None => Failure::wrong("the contract does not say how environments are compared")
+            .hint("say it under `parity:`: which environments, and which facts"),
+    })
+}
+
+fn place<'d>(desk: &'d Desk, environment: &EnvName) -> Result<&'d Environment, Failure> {
+    let environments = &desk.contract.environments;
+    environments.get(environment).ok_or_else(|| {
+        let names: Vec<&str> = environments.keys().map(EnvName::as_str).collect();
+        Failure::wrong(format!("the contract has no environment {environment}"))
+            .hint(format!("it has {}", list(&names, 8)))
+    })
+}
+
+/// `baton fingerprint ENV`.
+pub(crate) fn fingerprint(desk: &mut Desk, out: &Out, environment: &str) -> Result<Exit, Failure> {
+    let environment = EnvName::from(environment);
+    let _known = place(desk, &environment)?;
+    let _terms = terms(desk)?;
+    out.progress(&format!("reading {environment}"));
+    let (blob, print) = taken(desk, &environment, None)?;
+    let whole = print
+        .hosts
+        .values()
+        .all(|facts| facts.layers.values().all(is_whole));
+    show::fingerprint(desk, out, &blob, &print);
+    Ok(if whole && !print.hosts.is_empty() {
+        Exit::Good
+    } else {
+        Exit::Unknown
+    })
+}
+
+/// Whether a layer can be compared: read whole, or known not to be there.
+fn is_whole(status: &LayerStatus) -> bool {
+    matches!(status, LayerStatus::Ok | LayerStatus::Absent)
+}
+
+/// `baton parity [ENV [ENV]]`.
 pub(crate) fn compare(
-    _desk: &mut Desk,
-    _out: &Out,
-    _environments: &[String],
+    desk: &mut Desk,
+    out: &Out,
+    environments: &[String],
 ) -> Result<Exit, Failure> {
-    Err(later())
+    let (tested, launch) = which(desk, environments)?;
+    let launch = latest(desk, &launch)?;
+    let tested = tested
+        .iter()
+        .map(|name| latest(desk, name))
+        .collect::<Result<Vec<_>, _>>()?;
+    let views: Vec<parity::Environment<'_>> = tested.iter().map(Known::view).collect();
+    let rules = &terms(desk)?.rules;
+    let found = compare_all(launch.view(), &views, rules);
+    show::comparison(desk, out, &tested, &launch, &found);
+    Ok(if !found.differences.is_empty() {
+        Exit::Bad
+    } else if !found.is_equal() {
+        Exit::Unknown
+    } else {
+        Exit::Good
+    })
 }
-fn later() -> Failure {
-    Failure::new(Kind::Bug, "to be written")
+
+/// Which environments are compared with which one: two that are named; one that
+/// is named, or the launch environment, with those the contract lists.
+fn which(desk: &Desk, environments: &[String]) -> Result<(Vec<EnvName>, EnvName), Failure> {
+    let (tested, launch) = match environments {
+        [one, other] => (
+            vec![EnvName::from(one.as_str())],
+            EnvName::from(other.as_str()),
+        ),
+        rest => {
+            let named = rest.first().map(|name| EnvName::from(name.as_str()));
+            let launch = named.unwrap_or_else(|| desk.plan.environment.clone());
+            let mut tested: Vec<EnvName> = Vec::new();
+            for name in &terms(desk)?.compare {
+                if name.value != launch && !tested.contains(&name.value) {
+                    tested.push(name.value.clone());
+                }
+            }
+            (tested, launch)
+        }
+    };
+    if tested.contains(&launch) {
+        return Err(Failure::wrong(format!(
+            "{launch} cannot be compared with itself"
+        )));
+    }
+    for name in tested.iter().chain([&launch]) {
+        let _known = place(desk, name)?;
+    }
+    Ok((tested, launch))
+}
+
+/// A fingerprint that can be compared.
+struct Known {
+    blob: Digest,
+    fingerprint: Fingerprint,
+    groups: BTreeMap<GroupName, Vec<HostName>>,
+}
+
+impl Known {
+    fn view(&self) -> parity::Environment<'_> {
+        parity::Environment {
+            fingerprint: &self.fingerprint,
+            groups: &self.groups,
+        }
+    }
+}
+
+/// The latest fingerprint of an environment, when it is of what the contract
+/// says now.
+fn latest(desk: &mut Desk, name: &EnvName) -> Result<Known, Failure> {
+    let hint = format!("`baton fingerprint {name}` takes one");
+    let missing = |why: &str| Failure::part(format!("{why} {name}")).hint(&hint);
+    let taken = desk.facts.fingerprint_of(name);
+    let taken = taken.ok_or_else(|| missing("there is no fingerprint yet of"))?;
+    if desk.plan.digests.environments.get(name) != Some(taken.definition) {
+        return Err(missing(
+            "the definition has changed since the fingerprint was taken of",
+        ));
+    }
+    if *taken.collectors != asked(&terms(desk)?.facts) {
+        return Err(missing(
+            "the contract asks for other facts since the fingerprint was taken of",
+        ));
+    }
+    let blob = taken.fingerprint.clone();
+    let bytes = desk.log.get(&blob)?;
+    let read = bytes.and_then(|bytes| serde_json::from_slice::<Fingerprint>(&bytes).ok());
+    let fingerprint = read.ok_or_else(|| missing("nobody can read the fingerprint of"))?;
+    if fingerprint.hosts.is_empty() {
+        return Err(
+            Failure::part(format!("{name} has no host that could be compared"))
+                .hint("name its hosts in the contract"),
+        );
+    }
+    let groups = place(desk, name)?.groups.iter();
+    let groups = groups.map(|(group, hosts)| {
+        let hosts = hosts.iter().map(|host| host.value.clone());
+        (group.clone(), hosts.collect())
+    });
+    Ok(Known {
+        blob,
+        fingerprint,
+        groups: groups.collect(),
+    })
 }

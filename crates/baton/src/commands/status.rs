@@ -1,11 +1,468 @@
-//! To be written.
+//! `status`: where everything stands, on one screen.
+
+use std::collections::BTreeMap;
+
+use baton_core::diag::{Question, list};
+use baton_core::event::{Event, Leg, Outcome};
+use baton_core::gate::{Answer, QuestionState, Verdict, assess};
+use baton_core::id::{Handle, LessonId, MeasureId, RunId, Seq};
+use baton_core::run::State;
+use baton_core::run::state::{Mode, Progress};
+use baton_core::run::waits::{Waiting, waits};
+use baton_core::time::Duration;
+use baton_core::watch;
+use baton_engine::drive::fold;
+use baton_store::Log as _;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::commands::drive::{asked, undriven};
+use crate::commands::plan::people;
 use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
-use crate::render::Out;
-pub(crate) fn run(_desk: &mut Desk, _out: &Out, _watch: bool) -> Result<Exit, Failure> {
-    Err(later())
+use crate::failure::Failure;
+use crate::render::{Mark, Out, Tone, cell, marked, marks, toned};
+
+/// How often `--watch` looks again.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+/// How many looks of the judge are drawn, the latest ones.
+const LOOKS_SHOWN: usize = 40;
+/// How many entries are read at a time.
+const PAGE: usize = 10_000;
+
+/// `baton status [--watch]`.
+pub(crate) fn run(desk: &mut Desk, out: &Out, again: bool) -> Result<Exit, Failure> {
+    let mut was_open = false;
+    loop {
+        let seen = Seen::look(desk)?;
+        let cleared = again && out.clear_screen();
+        if out.json {
+            out.json(&seen.for_programs(desk));
+        } else {
+            seen.show(desk, out);
+        }
+        let open = desk.facts.open_run().is_some();
+        // Without a terminal nobody can end the wait for a run that may never come.
+        if !again || (!open && (was_open || !cleared)) {
+            return Ok(Exit::Good);
+        }
+        was_open |= open;
+        std::thread::sleep(LOOK);
+        desk.catch_up()?;
+    }
 }
-fn later() -> Failure {
-    Failure::new(Kind::Bug, "to be written")
+
+/// Everything that is shown.
+struct Seen {
+    at: Timestamp,
+    verdict: Verdict,
+    present: Vec<Handle>,
+    lessons: Vec<LessonId>,
+    run: Option<Run>,
+}
+
+/// The open run, else the latest one.
+struct Run {
+    state: State,
+    waits: Vec<Waiting>,
+    undriven: bool,
+    judge: Judged,
+}
+
+/// What the judge saw since it began to watch.
+#[derive(Default)]
+struct Judged {
+    latest: Option<watch::Verdict>,
+    /// The share of bad ones at each look; none where nothing was seen.
+    shares: BTreeMap<MeasureId, Vec<Option<f64>>>,
+}
+
+impl Seen {
+    fn look(desk: &mut Desk) -> Result<Self, Failure> {
+        let at = Timestamp::now();
+        let readings = desk.readings(false)?;
+        let verdict = assess(&desk.plan, &desk.facts, &readings, &desk.notes, at);
+        let meant = desk.settings.run.clone();
+        let run = match meant.or_else(|| desk.facts.latest_run().cloned()) {
+            Some(run) => Some(Run::look(desk, &run, at)?),
+            None => None,
+        };
+        Ok(Self {
+            at,
+            verdict,
+            present: readings.present.into_iter().collect(),
+            lessons: desk.facts.open_lessons().cloned().collect(),
+            run,
+        })
+    }
+
+    fn show(&self, desk: &Desk, out: &Out) {
+        let contract = &desk.contract;
+        out.line(format!(
+            "{}, from {} to {}",
+            out.paint(
+                format!(
+                    "{} {} in {}",
+                    contract.name.value, contract.release.version.value, desk.plan.environment
+                ),
+                Tone::Strong
+            ),
+            out.paint(contract.from.value.as_str(), Tone::Plain),
+            out.paint(contract.to.value.as_str(), Tone::Plain)
+        ));
+        out.gap();
+        self.questions(out);
+        if let Some(run) = &self.run {
+            out.gap();
+            run.show(out, self.at);
+        }
+        out.gap();
+        let present = match self.present.as_slice() {
+            [] => "nobody".to_owned(),
+            present => list(present, 12),
+        };
+        let mut rows = vec![vec![toned("in the room", Tone::Quiet), cell(present)]];
+        if !self.lessons.is_empty() {
+            let open = format!("{} open, see `baton lesson`", self.lessons.len());
+            rows.push(vec![toned("lessons", Tone::Quiet), cell(open)]);
+        }
+        out.table(0, &rows);
+        out.next(self.next());
+    }
+
+    /// The eight questions in two rows, and the verdict.
+    fn questions(&self, out: &Out) {
+        let asked: Vec<_> = self
+            .verdict
+            .questions
+            .iter()
+            .map(|(question, state)| {
+                let mark = mark_of(*state);
+                toned(format!("{} {}", mark.sign, question.key()), mark.tone)
+            })
+            .collect();
+        let rows: Vec<_> = asked.chunks(4).map(<[_]>::to_vec).collect();
+        out.table(0, &rows);
+        let open: Vec<&str> = self
+            .verdict
+            .questions
+            .iter()
+            .filter(|(_, state)| *state == QuestionState::Open)
+            .map(|(question, _)| question.key())
+            .collect();
+        let open = list(&open, Question::ALL.len());
+        match self.verdict.verdict {
+            Answer::Ready => out.line(out.paint("✓ ready", Tone::Good)),
+            Answer::NotReady => {
+                out.text(&format!("✗ not ready: {open} open"), 0, Tone::Bad);
+            }
+            Answer::Inconclusive => {
+                out.text(&format!("? cannot be told: {open} open"), 0, Tone::Warn);
+            }
+        }
+    }
+
+    fn next(&self) -> &'static str {
+        match &self.run {
+            Some(run) if run.state.ended().is_none() && run.undriven => "baton resume",
+            Some(run) if run.state.ended().is_none() => "baton next",
+            _ if self.verdict.verdict == Answer::Ready => "baton launch",
+            _ => "baton check",
+        }
+    }
+
+    fn for_programs(&self, desk: &Desk) -> Value {
+        let questions = self.verdict.questions.iter();
+        let questions: Vec<Value> = questions
+            .map(|(key, state)| json!({ "key": key, "state": state }))
+            .collect();
+        json!({
+            "format": 1,
+            "handoff": desk.contract.name.value,
+            "environment": desk.plan.environment,
+            "release": desk.contract.release.version.value,
+            "at": self.at,
+            "verdict": self.verdict.verdict,
+            "questions": questions,
+            "run": self.run.as_ref().map(Run::for_programs),
+            "present": self.present,
+            "lessons": self.lessons,
+        })
+    }
+}
+
+fn mark_of(state: QuestionState) -> Mark {
+    match state {
+        QuestionState::Answered => marks::ANSWERED,
+        QuestionState::Open => marks::OPEN,
+        QuestionState::Declined => marks::DECLINED,
+        QuestionState::Later => marks::LATER,
+    }
+}
+
+impl Run {
+    fn look(desk: &mut Desk, run: &RunId, now: Timestamp) -> Result<Self, Failure> {
+        let state = fold(&mut desk.log, run)?;
+        Ok(Self {
+            waits: waits(&state, now),
+            undriven: undriven(desk, run)?,
+            judge: Judged::look(desk, run)?,
+            state,
+        })
+    }
+
+    fn show(&self, out: &Out, now: Timestamp) {
+        let state = &self.state;
+        let what = if state.rehearsal() {
+            "rehearsal"
+        } else {
+            "launch"
+        };
+        out.line(format!(
+            "{} {}: {}",
+            out.paint(what, Tone::Strong),
+            out.paint(state.run.as_str(), Tone::Quiet),
+            self.course(out, now)
+        ));
+        let rows: Vec<_> = state
+            .progress()
+            .map(|progress| {
+                vec![
+                    marked(self.mark(&progress)),
+                    cell(progress.step.id().as_str()),
+                    toned(hosts(&progress), Tone::Quiet),
+                    toned(people(progress.step), Tone::Quiet),
+                ]
+            })
+            .collect();
+        out.table(2, &rows);
+        self.judge.show(out);
+        if !self.waits.is_empty() {
+            out.heading("who is next");
+        }
+        for waiting in &self.waits {
+            let (says, command) = asked(waiting);
+            out.text(&says, 2, Tone::Warn);
+            if let Some(command) = command {
+                out.text(&command, 4, Tone::Accent);
+            }
+        }
+        if state.ended().is_none() && self.undriven {
+            out.text("Nobody drives the run at the moment.", 2, Tone::Warn);
+        }
+    }
+
+    /// Which way it goes and since when, or how it ended.
+    fn course(&self, out: &Out, now: Timestamp) -> String {
+        let state = &self.state;
+        let lasts = Duration::between(state.opened_at, now);
+        let opened = format!("{} opened it {lasts} ago", state.opened_by);
+        match &state.mode {
+            Mode::Ended { outcome, because } => {
+                let tone = match outcome {
+                    Outcome::Succeeded => Tone::Good,
+                    Outcome::RolledBack => Tone::Warn,
+                    Outcome::Stopped | Outcome::Aborted => Tone::Bad,
+                };
+                let because = out.paint(because, Tone::Plain);
+                format!("{}, {because}", out.paint(ended(*outcome), tone))
+            }
+            Mode::Frozen { because } => format!(
+                "{}, {}; {opened}",
+                out.paint("stands still", Tone::Bad),
+                out.paint(because, Tone::Plain)
+            ),
+            Mode::Going if state.paused.is_some() => {
+                format!("{}; {opened}", out.paint("paused", Tone::Warn))
+            }
+            Mode::Going => format!("{}; {opened}", leg(state.leg)),
+        }
+    }
+
+    fn mark(&self, progress: &Progress<'_>) -> Mark {
+        let waits = self
+            .waits
+            .iter()
+            .any(|waiting| waiting.step.as_ref() == Some(progress.step.id()));
+        if progress.failed {
+            marks::FAILED
+        } else if progress.running {
+            marks::RUNNING
+        } else if progress.asked || waits {
+            marks::WAITING
+        } else if progress.undone > 0 && progress.undone == progress.done {
+            marks::UNDONE
+        } else if progress.skipped.is_some() {
+            marks::SKIPPED
+        } else if progress.finished {
+            marks::DONE
+        } else if progress.done > 0 {
+            marks::RUNNING
+        } else {
+            marks::TODO
+        }
+    }
+
+    fn for_programs(&self) -> Value {
+        let state = &self.state;
+        let steps: Vec<Value> = state
+            .progress()
+            .map(|progress| {
+                json!({
+                    "step": progress.step.id(),
+                    "state": self.mark(&progress).word,
+                    "hosts": progress.hosts,
+                    "done": progress.done,
+                    "undone": progress.undone,
+                    "owners": progress.step.owners,
+                })
+            })
+            .collect();
+        let next: Vec<Value> = self
+            .waits
+            .iter()
+            .map(|waiting| {
+                let (says, command) = asked(waiting);
+                json!({
+                    "step": waiting.step, "hosts": waiting.hosts, "people": waiting.people,
+                    "says": says, "command": command,
+                })
+            })
+            .collect();
+        let judge = self.judge.latest.as_ref().map(|verdict| {
+            json!({
+                "decision": verdict.decision, "because": verdict.because,
+                "shares": self.judge.shares,
+            })
+        });
+        let ended = state.ended();
+        json!({
+            "run": state.run,
+            "what": state.terms.what,
+            "leg": state.leg,
+            "opened": state.opened_at,
+            "opened_by": state.opened_by,
+            "outcome": ended.map(|(outcome, _)| outcome),
+            "because": ended.map(|(_, because)| because),
+            "frozen": matches!(state.mode, Mode::Frozen { .. }),
+            "paused": state.paused.is_some(),
+            "driven": !self.undriven,
+            "steps": steps,
+            "next": next,
+            "judge": judge,
+        })
+    }
+}
+
+fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::RolledBack => "rolled back",
+        Outcome::Stopped => "stopped",
+        Outcome::Aborted => "aborted",
+    }
+}
+
+fn leg(leg: Leg) -> &'static str {
+    match leg {
+        Leg::Forward => "going forward",
+        Leg::Back => "going back",
+        Leg::Again => "going forward again",
+    }
+}
+
+/// `2 of 4 hosts`; nothing for a step with one place.
+fn hosts(progress: &Progress<'_>) -> String {
+    match (progress.undone, progress.hosts) {
+        (_, 0 | 1) => String::new(),
+        (0, hosts) => format!("{} of {hosts} hosts", progress.done),
+        (undone, _) => format!("{undone} of {} undone", progress.done),
+    }
+}
+
+impl Judged {
+    fn look(desk: &mut Desk, run: &RunId) -> Result<Self, Failure> {
+        let mut judged = Self::default();
+        let mut after = Seq(0);
+        loop {
+            let page = desk.log.read_run(run, after, PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(judged);
+            };
+            after = last.seq;
+            for entry in page {
+                judged.take(entry.event);
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::WatchBegan { .. } => *self = Self::default(),
+            Event::Judged { samples, verdict } => {
+                for finding in &verdict.measures {
+                    let sample = samples.get(&finding.measure);
+                    let share = sample.and_then(|sample| sample.canary.rate());
+                    self.shares
+                        .entry(finding.measure.clone())
+                        .or_default()
+                        .push(share);
+                }
+                self.latest = Some(verdict);
+            }
+            _ => {}
+        }
+    }
+
+    fn show(&self, out: &Out) {
+        let Some(verdict) = &self.latest else { return };
+        out.heading("the judge");
+        out.text(&verdict.because, 2, Tone::Plain);
+        let rows: Vec<_> = self
+            .shares
+            .iter()
+            .map(|(measure, shares)| {
+                vec![
+                    cell(measure.as_str()),
+                    toned(spark(shares), Tone::Accent),
+                    toned("bad at each look", Tone::Quiet),
+                ]
+            })
+            .collect();
+        out.table(2, &rows);
+    }
+}
+
+/// The latest shares as bars; the highest is the largest of them, and a look
+/// that saw nothing is a gap.
+fn spark(shares: &[Option<f64>]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let shown = &shares[shares.len().saturating_sub(LOOKS_SHOWN)..];
+    let most = shown.iter().flatten().copied().fold(0.0, f64::max);
+    let bar = |share: f64| {
+        let mut bar = 0;
+        // The lowest bar is nothing at all; each other one stands for a seventh.
+        while bar + 1 < BARS.len() && share > 0.0 && share * 7.0 > most * bar as f64 {
+            bar += 1;
+        }
+        BARS[bar]
+    };
+    shown.iter().map(|share| share.map_or(' ', bar)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_rise_to_the_largest_share() {
+        assert_eq!(spark(&[]), "");
+        assert_eq!(spark(&[Some(0.0), None, Some(0.0)]), "▁ ▁");
+        assert_eq!(
+            spark(&[Some(0.0), Some(0.01), Some(0.5), Some(1.0)]),
+            "▁▂▅█"
+        );
+        let many = vec![Some(0.0); LOOKS_SHOWN + 5];
+        assert_eq!(spark(&many).chars().count(), LOOKS_SHOWN);
+    }
 }

@@ -11,11 +11,12 @@ use baton_core::run::State;
 use baton_core::run::state::Mode;
 use baton_core::run::waits::{Ask, waits};
 use baton_engine::drive::fold;
+use baton_store::StoreError;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::Word;
-use crate::commands::drive::{asked, drive, undriven};
+use crate::commands::drive::{asked, drive, driven_by, undriven};
 use crate::desk::Desk;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -195,11 +196,17 @@ pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Res
         }
         let _state = desk.say_in_run(&run, &me, Event::WindowExtended { because })?;
     }
-    if undriven(desk, &run)? {
-        return drive(desk, out, &run, &me);
+    match driven_by(desk, &run)? {
+        None => drive(desk, out, &run, &me),
+        Some(lease) if state.paused.is_none() && !harmed && !extends => {
+            let (holder, until) = (lease.holder, lease.until);
+            Err(Failure::from(StoreError::Held { holder, until }))
+        }
+        Some(_) => {
+            out.line(format!("{run} goes on"));
+            Ok(Exit::Good)
+        }
     }
-    out.line(format!("{run} goes on"));
-    Ok(Exit::Good)
 }
 
 /// `baton rollback`.

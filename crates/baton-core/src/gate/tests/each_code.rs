@@ -125,6 +125,16 @@ fn rehearsal() -> Vec<Broken> {
     ]
 }
 
+/// Communications is a role too, of people who were not asked yet.
+fn with_communications(broken: Broken) -> Broken {
+    let role = Role {
+        owner: name("lee"),
+        backup: name("dana"),
+    };
+    let name = RoleName::from("communications");
+    with(|plan| drop(plan.contract.roles.insert(name, role)), broken)
+}
+
 fn room() -> Vec<Broken> {
     vec![
         stops("room.undefined", &["room"], "dana", |w| {
@@ -164,41 +174,25 @@ fn room() -> Vec<Broken> {
             let why = Err("no such file".to_owned());
             w.readings.calendars.insert("freezes.ics".to_owned(), why);
         }),
-        with(
-            |plan| {
-                let role = Role {
-                    owner: name("lee"),
-                    backup: name("dana"),
-                };
-                plan.contract
-                    .roles
-                    .insert(RoleName::from("communications"), role);
-            },
-            stops(
-                "room.unstaffed",
-                &["communications", "lee", "dana"],
-                "lee",
-                |_| {},
-            ),
-        )
+    ]
+}
+
+/// Who is in the room, and how they vote.
+fn poll() -> Vec<Broken> {
+    vec![
+        with_communications(stops(
+            "room.unstaffed",
+            &["communications", "lee", "dana"],
+            "lee",
+            |_| {},
+        ))
         .and(|w| w.vote("2026-11-25T08:06:00Z", "dana", true, 4)),
-        with(
-            |plan| {
-                let role = Role {
-                    owner: name("lee"),
-                    backup: name("dana"),
-                };
-                plan.contract
-                    .roles
-                    .insert(RoleName::from("communications"), role);
-            },
-            stops(
-                "room.not-voted",
-                &["communications", "lee", "dana"],
-                "lee",
-                |_| {},
-            ),
-        )
+        with_communications(stops(
+            "room.not-voted",
+            &["communications", "lee", "dana"],
+            "lee",
+            |_| {},
+        ))
         .and(|w| {
             w.readings.present.insert(Handle::from("lee"));
         }),
@@ -261,6 +255,7 @@ fn all() -> Vec<Broken> {
         runbook(),
         rehearsal(),
         room(),
+        poll(),
         review(),
     ];
     by_question.into_iter().flatten().collect()

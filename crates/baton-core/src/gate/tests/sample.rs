@@ -95,6 +95,47 @@ fn done() -> Vec<Criterion> {
     vec![tests, guard, restore, privacy]
 }
 
+fn parity() -> ParityTerms {
+    ParityTerms {
+        compare: vec![at(EnvName::from("staging"))],
+        fresh: Some(minutes(24 * 60)),
+        facts: vec![Collector::Os],
+        rules: Vec::new(),
+    }
+}
+
+fn success() -> Vec<Measure> {
+    vec![Measure {
+        id: at(MeasureId::from("errors")),
+        says: "Requests that fail".to_owned(),
+        owner: name("omar"),
+        backup: None,
+        source: Source::Probe {
+            url: "http://$HOST/".to_owned(),
+            every: Duration::from_secs(1),
+        },
+        quantile: None,
+        at_most: Some(0.01),
+        worse_by: None,
+    }]
+}
+
+fn launch() -> Launch {
+    Launch {
+        environment: at(EnvName::from("production")),
+        window: Some(Window {
+            opens: time("2026-11-25T09:00:00+01:00"),
+            closes: time("2026-11-25T12:00:00+01:00"),
+            offset_s: 3600,
+        }),
+        freezes: vec![Freeze::Span {
+            from: time("2026-12-20T00:00:00Z"),
+            to: time("2027-01-02T00:00:00Z"),
+            because: "Holiday freeze".to_owned(),
+        }],
+    }
+}
+
 fn contract() -> Contract {
     let role = |owner: &str, backup: &str| Role {
         owner: name(owner),
@@ -126,19 +167,7 @@ fn contract() -> Contract {
         environments: ["staging", "production"]
             .map(|env| (EnvName::from(env), environment()))
             .into(),
-        launch: Launch {
-            environment: at(EnvName::from("production")),
-            window: Some(Window {
-                opens: time("2026-11-25T09:00:00+01:00"),
-                closes: time("2026-11-25T12:00:00+01:00"),
-                offset_s: 3600,
-            }),
-            freezes: vec![Freeze::Span {
-                from: time("2026-12-20T00:00:00Z"),
-                to: time("2027-01-02T00:00:00Z"),
-                because: "Holiday freeze".to_owned(),
-            }],
-        },
+        launch: launch(),
         expectations: Section::Defined(vec![Expectation {
             id: at(ExpectationId::from("peak")),
             ask: "Peak orders per minute?".to_owned(),
@@ -146,25 +175,8 @@ fn contract() -> Contract {
             within: Some(0.1),
         }]),
         done: done(),
-        parity: Section::Defined(ParityTerms {
-            compare: vec![at(EnvName::from("staging"))],
-            fresh: Some(minutes(24 * 60)),
-            facts: vec![Collector::Os],
-            rules: Vec::new(),
-        }),
-        success: Section::Defined(vec![Measure {
-            id: at(MeasureId::from("errors")),
-            says: "Requests that fail".to_owned(),
-            owner: name("omar"),
-            backup: None,
-            source: Source::Probe {
-                url: "http://$HOST/".to_owned(),
-                every: Duration::from_secs(1),
-            },
-            quantile: None,
-            at_most: Some(0.01),
-            worse_by: None,
-        }]),
+        parity: Section::Defined(parity()),
+        success: Section::Defined(success()),
         watch: Some(WatchTerms {
             lasts: minutes(30),
             on_harm: OnHarm::RollBack,

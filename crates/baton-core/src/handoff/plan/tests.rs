@@ -8,7 +8,7 @@ use super::*;
 use crate::diag::{Note, Severity};
 use crate::handoff::runbook::{self as book, Runbook};
 
-/// The contract of `product.md`, section 3, as values; waivers, freezes and the
+/// The example contract as values; waivers, freezes and the
 /// rest are there so that every kind of field is.
 pub(super) fn shop() -> Value {
     json!({

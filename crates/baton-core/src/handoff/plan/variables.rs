@@ -13,7 +13,7 @@ use crate::handoff::runbook::{Fence, Step, is_shell, vars_of};
 use crate::handoff::shell::{self, PROCESS_VARIABLES};
 use crate::id::HostName;
 
-/// Variables Baton itself sets for every fence (`product.md`, section 4).
+/// Variables Baton itself sets for every fence (`docs/book/runbook.md`).
 pub const BATON_VARIABLES: [&str; 6] = [
     "BATON_ENVIRONMENT",
     "BATON_HOST",

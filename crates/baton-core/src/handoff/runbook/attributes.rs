@@ -14,7 +14,7 @@ use crate::diag::nearest;
 use crate::handoff::contract::At;
 use crate::id::{EnvName, StepId};
 
-/// Every key, as `product.md`, section 4, lists them.
+/// Every key, as `docs/book/runbook.md` lists them.
 pub const ATTRIBUTES: [&str; 15] = [
     "owner",
     "after",

@@ -1,4 +1,4 @@
-//! From blocks to steps: the grammar of `product.md`, section 4.
+//! From blocks to steps: the grammar of `docs/book/runbook.md`.
 //!
 //! Every mistake is reported, not only the first. Whether names mean anything
 //! is for the plan to say.

@@ -1,5 +1,5 @@
 //! What each slip of the hand is answered with. Every case is the example of
-//! `product.md` with one text replaced.
+//! the example with one text replaced.
 
 use expect_test::{ExpectFile, expect_file};
 

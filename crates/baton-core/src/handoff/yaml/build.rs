@@ -1,7 +1,7 @@
 //! From the parser's events to the tree, within the limits.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use saphyr_parser::{BufferedInput, Event, Parser, ScalarStyle, ScanError, Span as Marks, Tag};
@@ -82,8 +82,6 @@ enum Items {
 #[derive(Default)]
 struct Pairs {
     entries: Vec<Entry>,
-    /// Line of each key.
-    seen: BTreeMap<String, u32>,
     next: Next,
 }
 
@@ -134,22 +132,36 @@ impl Pairs {
                 "write the keys out, so that everybody reads the same contract",
             ));
         }
-        if let Some(line) = self.seen.insert(text.clone(), span.line) {
-            let says = format!(
-                "the key `{text}` stands twice: on line {line} and on line {}",
-                span.line
-            );
-            self.seen.insert(text.clone(), line);
-            return Err(refuse(
-                "contract.duplicate",
-                says,
-                span,
-                "delete one of them",
-            ));
-        }
         self.next = Next::Value(text.clone(), span);
         Ok(())
     }
+}
+
+/// Takes out every key that stands twice, but for its first place.
+fn distinct(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Refusal>) {
+    let mut order: Vec<usize> = (0..entries.len()).collect();
+    order.sort_by_key(|at| (entries[*at].key.as_str(), *at));
+    let mut again = BTreeSet::new();
+    let mut notes = Vec::new();
+    for same in order.chunk_by(|a, b| entries[*a].key == entries[*b].key) {
+        for at in &same[1..] {
+            let (first, second) = (&entries[same[0]], &entries[*at]);
+            let says = format!(
+                "the key `{}` stands twice: on line {} and on line {}",
+                brief(&first.key),
+                first.key_span.line,
+                second.key_span.line
+            );
+            let next = "delete one of them";
+            notes.push(refuse("contract.duplicate", says, second.key_span, next));
+            again.insert(*at);
+        }
+    }
+    let kept = entries
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| !again.contains(at));
+    (kept.map(|(_, entry)| entry).collect(), notes)
 }
 
 struct Builder<'t> {
@@ -285,7 +297,13 @@ impl<'t> Builder<'t> {
         };
         let kind = match open.items {
             Items::Seq(items) => Kind::Seq(items),
-            Items::Map(pairs) => Kind::Map(pairs.entries),
+            Items::Map(pairs) => {
+                let (entries, notes) = distinct(pairs.entries);
+                for note in notes {
+                    self.go_on_after(*note)?;
+                }
+                Kind::Map(entries)
+            }
         };
         let weight = self.weight - open.before;
         self.close(Node { span, kind }, open.anchor, weight, open.height + 1)

@@ -46,7 +46,7 @@ impl State {
     /// The measures and terms of the watch, when the contract has them.
     pub(in crate::run) fn watch_terms(&self) -> Option<(&[Measure], WatchTerms)> {
         let measures = self.plan.contract.success.defined()?;
-        let terms = self.plan.contract.watch?;
+        let terms = self.plan.contract.watch_terms();
         (!measures.is_empty()).then_some((measures.as_slice(), terms))
     }
 
@@ -155,14 +155,36 @@ impl State {
         Some((watching.began, lasts.after(watching.began), next))
     }
 
+    /// Who is asked, and who of them has changed. While the change of one step
+    /// is watched, the hosts it has not reached yet are the control; at the end
+    /// everything has changed.
+    fn arms(&self, watching: &Watching) -> (Vec<&HostName>, BTreeSet<&HostName>) {
+        let spread = watching
+            .step
+            .as_ref()
+            .and_then(|id| self.index.get(id))
+            .filter(|i| self.plan.steps[**i].written.on.is_some());
+        match spread {
+            Some(&i) => {
+                let hosts = self.plan.steps[i].hosts();
+                let cells = hosts.clone().zip(&self.steps[i].cells);
+                let done = cells.filter(|(_, cell)| cell.completed.is_some());
+                let done = done.map(|(host, _)| host).collect();
+                (hosts.collect(), done)
+            }
+            None => {
+                let hosts: Vec<&HostName> = self.plan.place().hosts.keys().collect();
+                (hosts.clone(), hosts.into_iter().collect())
+            }
+        }
+    }
+
     /// Everything the judge asks at the moment; nothing while it does not watch.
     pub fn probes(&self) -> BTreeSet<Probe> {
         let (Some(watching), Some((measures, _))) = (&self.watch, self.watch_terms()) else {
             return BTreeSet::new();
         };
-        let changed = self.changed_hosts();
-        let whole = watching.step.is_none();
-        let hosts: Vec<&HostName> = self.plan.place().hosts.keys().collect();
+        let (hosts, changed) = self.arms(watching);
         let mut probes = BTreeSet::new();
         for measure in measures {
             let Source::Probe { url, every } = &measure.source else {
@@ -185,7 +207,7 @@ impl State {
                 let _new = probes.insert(Probe {
                     measure: measure.id.value.clone(),
                     host: (*host).clone(),
-                    changed: whole || changed.contains(*host),
+                    changed: changed.contains(*host),
                     url: order::filled(url, &self.plan, host),
                     every: *every,
                     slower_than: measure.quantile.map(|quantile| quantile.limit),

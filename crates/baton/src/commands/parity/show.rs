@@ -1,0 +1,266 @@
+//! How fingerprints and comparisons are said.
+
+use std::collections::BTreeMap;
+
+use baton_core::diag::{Code, Severity, list};
+use baton_core::id::{Digest, HostName};
+use baton_core::parity::compare::Kind;
+use baton_core::parity::{Comparison, Difference, Fingerprint, LayerStatus};
+use baton_core::time::Duration;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{Known, is_whole};
+use crate::args::Format;
+use crate::desk::Desk;
+use crate::formats::{Finding, Group, Sheet};
+use crate::render::{Out, Tone, cell, toned};
+
+/// What was read of an environment.
+pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerprint) {
+    let facts: usize = print.hosts.values().map(|host| host.facts.len()).sum();
+    if out.json {
+        let hosts: BTreeMap<&str, _> = print
+            .hosts
+            .iter()
+            .map(|(name, host)| {
+                let of = json!({ "facts": host.facts.len(), "layers": host.layers });
+                (name.as_str(), of)
+            })
+            .collect();
+        out.json(&json!({
+            "format": 1,
+            "handoff": desk.contract.name.value,
+            "environment": print.environment,
+            "at": print.at,
+            "fingerprint": blob,
+            "digest": print.digest(),
+            "hosts": hosts,
+        }));
+        return;
+    }
+    let count = print.hosts.len();
+    let hosts = if count == 1 { "host" } else { "hosts" };
+    out.line(format!(
+        "{}: {count} {hosts}, {facts} facts, digest {}",
+        out.paint(print.environment.as_str(), Tone::Strong),
+        print.digest().short()
+    ));
+    let mut unread: BTreeMap<String, Vec<&HostName>> = BTreeMap::new();
+    for (name, host) in &print.hosts {
+        for (layer, status) in host.layers.iter().filter(|(_, status)| !is_whole(status)) {
+            let says = format!("{layer}: {status}");
+            unread.entry(says).or_default().push(name);
+        }
+        let absent = |status: &&LayerStatus| **status == LayerStatus::Absent;
+        if host.layers.values().any(|status| absent(&status)) {
+            let layers = host.layers.iter().filter(|(_, status)| absent(status));
+            let layers: Vec<&str> = layers.map(|(layer, _)| layer.as_str()).collect();
+            out.text(
+                &format!("{name} has no {}", list(&layers, 8)),
+                2,
+                Tone::Quiet,
+            );
+        }
+    }
+    if !unread.is_empty() {
+        out.heading("Not read");
+    }
+    for (says, hosts) in &unread {
+        out.line(format!(
+            "  {}{}",
+            out.paint("? ", Tone::Warn),
+            out.paint(list(hosts, 8), Tone::Strong)
+        ));
+        out.text(says, 4, Tone::Plain);
+    }
+    out.next("baton parity");
+}
+
+/// What comparing found, in the format that was asked for.
+pub(super) fn comparison(
+    desk: &Desk,
+    out: &Out,
+    tested: &[Known],
+    launch: &Known,
+    found: &Comparison,
+) {
+    match desk.settings.format {
+        Format::Text => text(desk, out, tested, launch, found),
+        Format::Json => json(desk, out, tested, launch, found),
+        Format::Sarif => out.json(&sheet(tested, launch, found).sarif()),
+        Format::Junit => out.line(sheet(tested, launch, found).junit()),
+        Format::Markdown => out.line(sheet(tested, launch, found).markdown()),
+    }
+}
+
+fn json(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Comparison) {
+    let taken = |known: &Known| {
+        json!({
+            "environment": known.fingerprint.environment,
+            "at": known.fingerprint.at,
+            "fingerprint": known.blob,
+            "digest": known.fingerprint.digest(),
+        })
+    };
+    let compared: Vec<_> = tested
+        .iter()
+        .map(|known| &known.fingerprint.environment)
+        .collect();
+    out.json(&json!({
+        "format": 1,
+        "handoff": desk.contract.name.value,
+        "verdict": word(found).replace(' ', "-"),
+        "environment": launch.fingerprint.environment,
+        "compared": compared,
+        "fingerprints": tested.iter().chain([launch]).map(taken).collect::<Vec<_>>(),
+        "differences": found.differences,
+        "excused": found.excused,
+        "not_collected": found.not_collected,
+    }));
+}
+
+/// The verdict in a word.
+fn word(found: &Comparison) -> &'static str {
+    if !found.differences.is_empty() {
+        "different"
+    } else if found.is_equal() {
+        "equal"
+    } else {
+        "inconclusive"
+    }
+}
+
+/// What is compared: `staging → production`.
+fn headline(tested: &[Known], launch: &Known) -> String {
+    let names: Vec<&str> = tested
+        .iter()
+        .map(|known| known.fingerprint.environment.as_str())
+        .collect();
+    let launch = &launch.fingerprint.environment;
+    if names.is_empty() {
+        format!("the hosts of {launch}")
+    } else {
+        format!("{} → {launch}", list(&names, 8))
+    }
+}
+
+fn outcome(found: &Comparison) -> String {
+    let count = |n: usize, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {many}")),
+    };
+    let counts = [
+        count(found.differences.len(), "difference", "differences"),
+        count(found.excused.len(), "right by a rule", "right by a rule"),
+        count(found.not_collected.len(), "not read", "not read"),
+    ];
+    let counts: Vec<String> = counts.into_iter().flatten().collect();
+    let word = word(found);
+    if counts.is_empty() {
+        word.to_owned()
+    } else {
+        format!("{word} ({})", counts.join(", "))
+    }
+}
+
+fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Comparison) {
+    let tone = match word(found) {
+        "equal" => Tone::Good,
+        "different" => Tone::Bad,
+        _ => Tone::Warn,
+    };
+    out.verdict(&headline(tested, launch), &outcome(found), tone);
+    ages(desk, out, tested, launch);
+    if !found.differences.is_empty() {
+        out.heading("Different");
+    }
+    for difference in &found.differences {
+        row(out, "✗", Tone::Bad, &difference.says, &difference.names);
+    }
+    if !found.not_collected.is_empty() {
+        out.heading("Not read");
+    }
+    for unread in &found.not_collected {
+        row(out, "?", Tone::Warn, &unread.says, &unread.names);
+    }
+    if !found.excused.is_empty() {
+        out.heading("Right by a rule");
+    }
+    for excused in &found.excused {
+        row(out, "–", Tone::Quiet, &excused.says, &[]);
+    }
+    let launch = &launch.fingerprint.environment;
+    match word(found) {
+        "equal" => out.next("baton check"),
+        "different" => out.next(&format!(
+            "mend it and `baton fingerprint {launch}`, or set it aside with `baton waive`"
+        )),
+        _ => out.next(&format!("baton fingerprint {launch}")),
+    }
+}
+
+fn row(out: &Out, sign: &str, tone: Tone, says: &str, names: &[String]) {
+    out.table(2, &[vec![toned(sign, tone), cell(says)]]);
+    if !names.is_empty() {
+        out.text(&names.join("  "), 5, Tone::Quiet);
+    }
+}
+
+/// How old the fingerprints are, and which of them no longer count.
+fn ages(desk: &Desk, out: &Out, tested: &[Known], launch: &Known) {
+    let fresh = desk.contract.parity.defined().and_then(|terms| terms.fresh);
+    let now = Timestamp::now();
+    for known in tested.iter().chain([launch]) {
+        let print = &known.fingerprint;
+        let age = Duration::between(print.at, now);
+        let old = match fresh {
+            Some(fresh) if age > fresh => format!(", and counts for {fresh}"),
+            _ => String::new(),
+        };
+        let tone = if old.is_empty() {
+            Tone::Quiet
+        } else {
+            Tone::Warn
+        };
+        let says = format!("{} was read {age} ago{old}", print.environment);
+        out.text(&says, 2, tone);
+    }
+}
+
+fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
+    let (title, launch) = (headline(tested, launch), &launch.fingerprint.environment);
+    let finding = |code, severity, says: &str, names: &[String]| Finding {
+        code: Code(code),
+        severity,
+        says: says.to_owned(),
+        names: names.to_vec(),
+        owner: None,
+        next: Some(format!("baton fingerprint {launch}")),
+        place: None,
+        waived: None,
+    };
+    let different = found.differences.iter().map(|one: &Difference| {
+        let code = match one.kind {
+            Kind::SameSecret => "parity.same-secret",
+            Kind::Changed | Kind::Missing | Kind::Extra => "parity.unexplained",
+        };
+        finding(code, Severity::Error, &one.says, &one.names)
+    });
+    let unread = found.not_collected.iter().map(|one| {
+        let code = "parity.not-collected";
+        finding(code, Severity::Unknown, &one.says, &one.names)
+    });
+    Sheet {
+        title: format!("{title}: {}", outcome(found)),
+        groups: vec![Group {
+            key: "parity".to_owned(),
+            asks: format!("{title}: is it the same?"),
+            state: word(found).to_owned(),
+            skipped: None,
+            findings: different.chain(unread).collect(),
+        }],
+        beside: Vec::new(),
+    }
+}

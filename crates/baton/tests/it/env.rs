@@ -1,0 +1,131 @@
+//! A folder, homes and variables that no other test and no person shares.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What a command answered.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// The exit status.
+    pub(crate) code: i32,
+    /// Standard output.
+    pub(crate) out: String,
+    /// Standard error.
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// Fails unless the exit status is this one; says what was printed.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(
+            self.code, code,
+            "\n--- out\n{}\n--- err\n{}",
+            self.out, self.err
+        );
+        self
+    }
+
+    /// The whole of standard output as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{error}\n--- out\n{}\n--- err\n{}", self.out, self.err))
+    }
+}
+
+/// A hermetic place to run the binary in.
+pub(crate) struct TestEnv {
+    root: TempDir,
+    vars: BTreeMap<String, String>,
+}
+
+impl TestEnv {
+    /// An empty folder.
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("work")).unwrap();
+        Self {
+            root,
+            vars: BTreeMap::new(),
+        }
+    }
+
+    /// The folder of the contract.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.root.path().join("work")
+    }
+
+    /// Sets a variable for every command that follows.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        let _before = self.vars.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Writes a file below the contract's folder.
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.work().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Reads a file below the contract's folder.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.work().join(path)).unwrap()
+    }
+
+    /// Runs the binary as nobody in particular.
+    pub(crate) fn baton(&self, args: &[&str]) -> Ran {
+        self.run("nobody", args)
+    }
+
+    /// Runs the binary as a person, with a home of their own.
+    pub(crate) fn says(&self, person: &str, args: &[&str]) -> Ran {
+        let mut all = args.to_vec();
+        all.extend(["--as", person]);
+        self.run(person, &all)
+    }
+
+    fn run(&self, home: &str, args: &[&str]) -> Ran {
+        let home = self.root.path().join("home").join(home);
+        fs::create_dir_all(&home).unwrap();
+        let done = Command::new(env!("CARGO_BIN_EXE_baton"))
+            .args(args)
+            .current_dir(self.work())
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &home)
+            .env("BATON_HOME", home.join("baton"))
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100")
+            .envs(&self.vars)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Ran {
+            code: done.status.code().unwrap_or(-1),
+            out: String::from_utf8(done.stdout).unwrap(),
+            err: String::from_utf8(done.stderr).unwrap(),
+        }
+    }
+
+    /// Whether these bytes stand anywhere in Baton's own folder: the ledger, its
+    /// journal, blobs, folders of attempts.
+    pub(crate) fn own_folder_holds(&self, text: &str) -> bool {
+        holds(&self.work().join(".baton"), text.as_bytes())
+    }
+}
+
+fn holds(path: &Path, text: &[u8]) -> bool {
+    if path.is_dir() {
+        let entries = fs::read_dir(path).unwrap();
+        return entries.flatten().any(|entry| holds(&entry.path(), text));
+    }
+    let bytes = fs::read(path).unwrap_or_default();
+    bytes.windows(text.len()).any(|window| window == text)
+}
