@@ -11,5 +11,8 @@ pub mod order;
 pub mod state;
 pub mod waits;
 
+#[cfg(test)]
+mod tests;
+
 pub use next::{Next, next};
 pub use state::{Illegal, State};

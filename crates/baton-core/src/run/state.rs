@@ -150,6 +150,8 @@ pub struct Attempt {
     /// When it was recorded.
     pub since: Timestamp,
     before: Phase,
+    /// Whether no earlier attempt of the deed did anything here.
+    first: bool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -171,7 +173,7 @@ pub(super) struct Cell {
     pub(super) started: Option<Seq>,
     /// When it was seen to be in effect.
     pub(super) completed: Option<Seq>,
-    /// Tries of its deed that have begun.
+    /// Tries of its deed that have begun, or that a person said were done.
     pub(super) tries: u32,
     /// When the last try failed, for the pause before the next.
     pub(super) failed_at: Option<Timestamp>,

@@ -80,10 +80,24 @@ fn one_step_with_two_crashes() {
     assert!(explored.runs > 1_000, "{explored:?}");
 }
 
+fn two_steps_of_a_launch(memory: Memory) {
+    let explored = explore_all(&plans(2), RunKind::Launch, &[memory], 1);
+    assert!(explored.runs > 4_000, "{explored:?}");
+}
+
 #[test]
-fn two_steps_of_a_launch_with_one_crash() {
-    let explored = explore_all(&plans(2), RunKind::Launch, &MEMORIES, 1);
-    assert!(explored.runs > 10_000, "{explored:?}");
+fn two_steps_of_a_launch_whose_hosts_remember_with_one_crash() {
+    two_steps_of_a_launch(Memory::Whole);
+}
+
+#[test]
+fn two_steps_of_a_launch_whose_hosts_forget_what_they_did_with_one_crash() {
+    two_steps_of_a_launch(Memory::ForgetsDone);
+}
+
+#[test]
+fn two_steps_of_a_launch_whose_hosts_forget_and_did_nothing_with_one_crash() {
+    two_steps_of_a_launch(Memory::ForgetsUndone);
 }
 
 #[test]
@@ -93,8 +107,7 @@ fn two_steps_of_a_rehearsal_with_one_crash() {
 }
 
 /// Steps side by side and over several hosts, with every order of their ends.
-#[test]
-fn parallel_steps_and_hosts_with_one_crash() {
+fn parallel_steps_and_hosts(memory: Memory) {
     let side = |nature, conduct| Kind {
         parallel: true,
         hosts: 2,
@@ -104,24 +117,37 @@ fn parallel_steps_and_hosts_with_one_crash() {
     for first in [Nature::Provable, Nature::Neither, Nature::Repeatable] {
         for conduct in [Conduct::Works, Conduct::Fails] {
             for order in 0..6 {
-                for memory in MEMORIES {
-                    let kinds = vec![
-                        side(first, Conduct::Works),
-                        side(Nature::Neither, conduct),
-                        Kind::of(Nature::Provable, Conduct::Works),
-                    ];
-                    let case = Case {
-                        kinds,
-                        what: RunKind::Launch,
-                        memory,
-                        order,
-                    };
-                    runs += explore(&case, 1).runs;
-                }
+                let kinds = vec![
+                    side(first, Conduct::Works),
+                    side(Nature::Neither, conduct),
+                    Kind::of(Nature::Provable, Conduct::Works),
+                ];
+                let case = Case {
+                    kinds,
+                    what: RunKind::Launch,
+                    memory,
+                    order,
+                };
+                runs += explore(&case, 1).runs;
             }
         }
     }
-    assert!(runs > 1_000, "{runs}");
+    assert!(runs > 500, "{runs}");
+}
+
+#[test]
+fn parallel_steps_and_hosts_that_remember_with_one_crash() {
+    parallel_steps_and_hosts(Memory::Whole);
+}
+
+#[test]
+fn parallel_steps_and_hosts_that_forget_what_they_did_with_one_crash() {
+    parallel_steps_and_hosts(Memory::ForgetsDone);
+}
+
+#[test]
+fn parallel_steps_and_hosts_that_forget_and_did_nothing_with_one_crash() {
+    parallel_steps_and_hosts(Memory::ForgetsUndone);
 }
 
 /// A command that was handed over may begin only after its driver died and the

@@ -203,6 +203,7 @@ impl State {
             ));
         }
         let cell = self.cell_mut(place);
+        let first = role == FenceRole::Run && cell.started.is_none();
         cell.phase = Phase::Active(id.clone());
         if role == FenceRole::Run {
             cell.tries += 1;
@@ -214,6 +215,7 @@ impl State {
             epoch,
             since: entry.at,
             before,
+            first,
         };
         let _none = self.active.insert(id.clone(), attempt);
         Ok(())
@@ -224,18 +226,18 @@ impl State {
             return illegal(format!("no attempt {id} is under way"));
         };
         self.take_back(&attempt);
+        if attempt.role == FenceRole::Run {
+            self.cell_mut(attempt.place).tries -= 1;
+        }
         Ok(())
     }
 
-    /// The attempt did nothing: as if it had never been recorded.
+    /// The attempt did nothing: only what earlier ones did may have to be undone.
     fn take_back(&mut self, attempt: &Attempt) {
         let cell = self.cell_mut(attempt.place);
         cell.phase = attempt.before.clone();
-        if attempt.role == FenceRole::Run {
-            cell.tries -= 1;
-            if cell.tries == 0 {
-                cell.started = None;
-            }
+        if attempt.first {
+            cell.started = None;
         }
     }
 
@@ -361,7 +363,8 @@ impl State {
         let retries = step.written.retry.map_or(0, |retry| retry.times);
         if may_retry && self.cell(place).tries <= retries {
             let cell = self.cell_mut(place);
-            cell.phase = Phase::Todo;
+            // Its preflight is not asked again.
+            cell.phase = Phase::Cleared;
             cell.failed_at = Some(entry.at);
             return;
         }
@@ -504,6 +507,7 @@ impl State {
                 Phase::Todo | Phase::Cleared if waiting && verified => {
                     let cell = self.cell_mut(place);
                     cell.phase = Phase::Did;
+                    cell.tries += 1;
                     let _first = cell.started.get_or_insert(entry.seq);
                 }
                 Phase::Todo | Phase::Cleared if waiting => self.complete(entry, place),

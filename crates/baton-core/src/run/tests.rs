@@ -1,0 +1,474 @@
+//! What a run does, event by event, without store, world or threads.
+
+mod toy;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::{Next, next};
+use crate::event::{Ending, Event, FenceRole, Leg, Outcome, RunKind, RunTerms};
+use crate::id::{AttemptId, Epoch, MeasureId, RunId, StepId};
+use crate::run::waits::Ask;
+use crate::watch::{Counts, Decision, Sample, Verdict};
+
+use toy::{Toy, at, plan, step};
+
+fn done(step: &str) -> Event {
+    let step = StepId::from(step);
+    Event::StepDone { step, host: None }
+}
+
+fn retry(step: &str) -> Event {
+    let step = StepId::from(step);
+    Event::RetryCalled { step, host: None }
+}
+
+fn verified() -> Value {
+    json!({ "lang": "sh", "body": "verify", "line": 1 })
+}
+
+fn three() -> Vec<Value> {
+    vec![
+        step("a", &[], json!({})),
+        step("b", &["a"], json!({})),
+        step("c", &["b"], json!({})),
+    ]
+}
+
+#[test]
+fn a_failure_is_undone_first_and_then_the_rest_in_reverse() {
+    let mut toy = Toy::launch(three()).failing("run c h0");
+    assert_eq!(toy.go(), Next::Halt);
+    let expected = [
+        "run a h0",
+        "run b h0",
+        "run c h0",
+        "Back",
+        "undo c h0",
+        "undo b h0",
+        "undo a h0",
+    ];
+    assert_eq!(toy.did(), expected);
+    assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+}
+
+#[test]
+fn a_run_that_touched_nothing_is_aborted() {
+    let preflight = json!({ "preflight": verified() });
+    let mut toy = Toy::launch(vec![step("a", &[], preflight)]).failing("preflight a h0");
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.outcome(), Some(Outcome::Aborted));
+}
+
+#[test]
+fn a_retry_waits_its_pause_and_then_gives_up() {
+    let retry = json!({ "retry": { "times": 1, "every": 30_000 } });
+    let mut toy = Toy::launch(vec![step("a", &[], retry)])
+        .failing("run a h0")
+        .failing("run a h0");
+    assert_eq!(toy.go(), Next::Wait(Some(at(30))));
+    toy.now = at(30);
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.did(), ["run a h0", "run a h0", "Back", "undo a h0"]);
+}
+
+fn not_started() -> Ending {
+    let because = "no such program".to_owned();
+    Ending::NotStarted { because }
+}
+
+#[test]
+fn what_could_not_start_failed_and_left_nothing_to_undo() {
+    let mut toy = Toy::launch(three());
+    toy.ends.push(("run b h0", not_started()));
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.did(), ["run a h0", "run b h0", "Back", "undo a h0"]);
+    assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+    let retry = json!({ "retry": { "times": 2, "every": 0 } });
+    let mut toy = Toy::launch(vec![step("a", &[], retry)]).failing("run a h0");
+    toy.ends
+        .extend([("run a h0", not_started()), ("run a h0", not_started())]);
+    assert_eq!(toy.go(), Next::Halt);
+    let expected = ["run a h0", "run a h0", "run a h0", "Back", "undo a h0"];
+    assert_eq!(toy.did(), expected);
+}
+
+/// A place that was closed under a second try does not hide what the first one did.
+#[test]
+fn a_voided_retry_leaves_the_first_try_to_be_undone() {
+    let retry = json!({ "retry": { "times": 1, "every": 0 } });
+    let mut toy = Toy::launch(vec![step("a", &[], retry)]).failing("run a h0");
+    let again = loop {
+        match next(&toy.state, &toy.begun, toy.now) {
+            Next::Start(attempt) if toy.did.len() == 1 => break attempt,
+            Next::Start(attempt) => toy.carry_out(attempt),
+            Next::Begin { step, host, role } => toy.begin(step, host, role),
+            other => panic!("{other:?}"),
+        }
+    };
+    toy.say("baton", Event::AttemptVoided { attempt: again });
+    toy.say("omar", Event::RollbackCalled { because: None });
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.did(), ["run a h0", "Back", "undo a h0"]);
+}
+
+#[test]
+fn the_clock_holds_a_step_in_a_launch_and_not_in_a_rehearsal() {
+    let later = || vec![step("a", &[], json!({ "at": { "instant": at(60) } }))];
+    let mut toy = Toy::launch(later());
+    assert_eq!(toy.go(), Next::Wait(Some(at(60))));
+    toy.now = at(60);
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(
+        (toy.did(), toy.asks()),
+        (vec!["run a h0"], vec![Ask::AcceptLive])
+    );
+    let mut toy = Toy::rehearsal(later());
+    assert_eq!(toy.go(), Next::Halt);
+}
+
+#[test]
+fn no_changing_step_begins_past_the_window_without_a_word() {
+    let window = json!({ "opens": at(-10), "closes": at(10), "offset_s": 0 });
+    let launch = json!({ "launch": { "environment": "prod", "window": window, "freezes": [] } });
+    let steps = vec![
+        step("a", &[], json!({ "changes": false, "undo": null })),
+        step("b", &["a"], json!({})),
+    ];
+    let mut toy = Toy::new(RunKind::Launch, plan(steps, launch), |_| {});
+    toy.now = at(10);
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(
+        (toy.did(), toy.asks()),
+        (vec!["run a h0"], vec![Ask::ExtendWindow])
+    );
+    toy.say("dana", Event::WindowExtended { because: None });
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(toy.did(), ["run a h0", "run b h0"]);
+}
+
+#[test]
+fn only_the_right_team_approves() {
+    let approve = json!({ "approve": { "count": 1, "of": "ops" } });
+    let mut toy = Toy::launch(vec![step("a", &[], approve)]);
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(toy.asks(), [Ask::Approve { missing: 1 }]);
+    let approved = || Event::StepApproved {
+        step: StepId::from("a"),
+    };
+    assert!(toy.try_say("dana", approved()).is_err());
+    toy.say("omar", approved());
+    let _waits = toy.go();
+    assert_eq!(toy.did(), ["run a h0"]);
+}
+
+#[test]
+fn a_pause_holds_what_has_not_begun() {
+    let mut toy = Toy::launch(three());
+    toy.say("dana", Event::Paused { because: None });
+    assert!(
+        toy.try_say("dana", Event::Paused { because: None })
+            .is_err()
+    );
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert!(toy.did().is_empty());
+    toy.say("dana", Event::Resumed);
+    assert!(toy.try_say("dana", Event::Resumed).is_err());
+    let _waits = toy.go();
+    assert_eq!(toy.did().len(), 3);
+}
+
+#[test]
+fn conditions_and_other_environments_leave_steps_out() {
+    let mut toy = Toy::launch(vec![
+        step("a", &[], json!({ "when": "vars.COLOR == 'blue'" })),
+        step(
+            "b",
+            &["a"],
+            json!({ "only_in": "test", "elsewhere": true, "stages": [] }),
+        ),
+        step("c", &["b"], json!({ "when": "vars.COLOR == 'red'" })),
+    ]);
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(
+        (toy.did(), toy.asks()),
+        (vec!["run c h0"], vec![Ask::AcceptLive])
+    );
+}
+
+#[test]
+fn a_persons_step_is_verified_and_a_failed_one_may_be_left_out() {
+    let own = json!({ "run": null, "tasks": ["do it"], "verify": verified() });
+    let mut toy = Toy::launch(vec![step("a", &[], own)]).failing("verify a h0");
+    assert_eq!(toy.go(), Next::Wait(None));
+    let tasks = vec!["do it".to_owned()];
+    assert_eq!(toy.asks(), [Ask::Do { tasks }]);
+    toy.say("dana", done("a"));
+    assert!(toy.try_say("dana", done("a")).is_err());
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(
+        toy.did(),
+        ["verify a h0", "Back", "undo a h0", "verify a h0"]
+    );
+    let mut toy = Toy::launch(three());
+    let skipped = |step| Event::StepSkipped {
+        step: StepId::from(step),
+        because: "mine".to_owned(),
+    };
+    assert!(toy.try_say("dana", skipped("b")).is_err());
+    toy.say("dana", skipped("a"));
+    let _waits = toy.go();
+    assert_eq!(toy.did(), ["run b h0", "run c h0"]);
+}
+
+#[test]
+fn two_hosts_must_not_give_one_name_two_values() {
+    let both = || vec![step("a", &[], json!({ "stages": [["h0", "h1"]] }))];
+    let mut toy = Toy::launch(both());
+    toy.outputs = BTreeMap::from([("run a h0", ("ID", "1")), ("run a h1", ("ID", "2"))]);
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+    assert_eq!(toy.did()[2..], ["Back", "undo a h1", "undo a h0"]);
+    let mut toy = Toy::launch(both());
+    toy.outputs = BTreeMap::from([("run a h0", ("ID", "1")), ("run a h1", ("ID", "1"))]);
+    let _waits = toy.go();
+    assert_eq!(toy.state.outputs["ID"], "1");
+}
+
+#[test]
+fn a_stage_begins_when_the_one_before_is_complete() {
+    let stages = json!({ "stages": [["h0"], ["h1", "h2"], ["h3"]], "verify": verified() });
+    let mut toy = Toy::launch(vec![step("a", &[], stages.clone())]);
+    let _waits = toy.go();
+    let place = |what| toy.did().iter().position(|did| *did == what).unwrap();
+    assert!(place("verify a h0") < place("run a h1").min(place("run a h2")));
+    assert!(place("verify a h1").max(place("verify a h2")) < place("run a h3"));
+    let mut toy = Toy::launch(vec![step("a", &[], stages)]).failing("run a h1");
+    assert_eq!(toy.go(), Next::Halt);
+    assert!(!toy.did().contains(&"run a h3") && !toy.did().contains(&"undo a h3"));
+    assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+}
+
+fn no_return() -> Vec<Value> {
+    vec![
+        step("a", &[], json!({})),
+        step(
+            "b",
+            &["a"],
+            json!({ "no_way_back": "told the world", "undo": null }),
+        ),
+        step("c", &["b"], json!({})),
+    ]
+}
+
+#[test]
+fn past_a_point_of_no_return_somebody_decides() {
+    let mut toy = Toy::launch(no_return()).failing("run c h0");
+    assert_eq!(toy.go(), Next::Halt);
+    assert!(toy.frozen().contains("told the world"), "{}", toy.frozen());
+    assert!(matches!(toy.asks()[..], [Ask::Decide { harm: false, .. }]));
+    // Called by hand, it goes back as far as that point.
+    toy.say("omar", Event::RollbackCalled { because: None });
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.did()[3..], ["Back", "undo c h0"]);
+    assert!(
+        toy.frozen().contains("no way back past b"),
+        "{}",
+        toy.frozen()
+    );
+    toy.say("omar", Event::StopCalled { because: None });
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.outcome(), Some(Outcome::Stopped));
+}
+
+#[test]
+fn a_way_back_that_no_rehearsal_has_proven_is_not_taken_alone() {
+    let unproven = |terms: &mut RunTerms| terms.unproven = vec![StepId::from("a")];
+    let toy = Toy::new(RunKind::Launch, plan(three(), json!({})), unproven);
+    let mut toy = toy.failing("run b h0");
+    assert_eq!(toy.go(), Next::Halt);
+    assert!(
+        toy.frozen().contains("proven the way back of a"),
+        "{}",
+        toy.frozen()
+    );
+    toy.say("dana", retry("b"));
+    let _waits = toy.go();
+    assert_eq!(toy.did(), ["run a h0", "run b h0", "run b h0", "run c h0"]);
+}
+
+#[test]
+fn a_rehearsal_goes_forward_back_and_forward_again() {
+    let mut toy = Toy::rehearsal(no_return());
+    assert_eq!(toy.go(), Next::Halt);
+    let expected = [
+        "run a h0",
+        "Back",
+        "undo a h0",
+        "Again",
+        "run a h0",
+        "run b h0",
+        "run c h0",
+    ];
+    assert_eq!(toy.did(), expected);
+    assert_eq!(toy.outcome(), Some(Outcome::Succeeded));
+    assert_eq!(toy.state.undone, BTreeSet::from([StepId::from("a")]));
+}
+
+#[test]
+fn a_rehearsal_breaks_where_it_is_told_to() {
+    let breaks = |terms: &mut RunTerms| terms.fail_at = Some(StepId::from("b"));
+    let mut toy = Toy::new(RunKind::Rehearsal, plan(three(), json!({})), breaks);
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(
+        toy.did(),
+        ["run a h0", "run b h0", "Back", "undo b h0", "undo a h0"]
+    );
+    assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+}
+
+#[test]
+fn a_launch_is_over_when_the_receiver_takes_over_and_not_before() {
+    let mut toy = Toy::launch(three());
+    assert!(toy.try_say("omar", Event::AcceptedLive).is_err());
+    assert_eq!(toy.go(), Next::Wait(None));
+    toy.say("omar", Event::AcceptedLive);
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.outcome(), Some(Outcome::Succeeded));
+    assert!(
+        toy.try_say("dana", Event::StopCalled { because: None })
+            .is_err()
+    );
+}
+
+#[test]
+fn what_cannot_be_leaves_no_trace() {
+    let mut toy = Toy::launch(three());
+    let (a, attempt) = (StepId::from("a"), AttemptId::from("none"));
+    let epoch = |n| Event::DriverTook {
+        epoch: Epoch(n),
+        holder: String::new(),
+    };
+    let leg = |leg| Event::LegBegan {
+        leg,
+        planned: true,
+        because: String::new(),
+    };
+    let began = |step, role, epoch| Event::AttemptStarted {
+        attempt: AttemptId::from("x"),
+        step: StepId::from(step),
+        host: "h0".into(),
+        role,
+        epoch: Epoch(epoch),
+    };
+    let illegal = [
+        epoch(1),
+        began("a", FenceRole::Run, 0),
+        began("a", FenceRole::Undo, 1),
+        began("a", FenceRole::Verify, 1),
+        began("b", FenceRole::Run, 1),
+        began("gone", FenceRole::Run, 1),
+        Event::AttemptVoided { attempt },
+        done("a"),
+        done("gone"),
+        retry("a"),
+        Event::StepApproved { step: a },
+        Event::Resumed,
+        Event::AcceptedLive,
+        leg(Leg::Forward),
+        leg(Leg::Again),
+        Event::WatchBegan {
+            step: None,
+            stage: 0,
+        },
+        Event::WatchEnded {
+            because: String::new(),
+        },
+        Event::Reviewed {
+            of: RunId::from("run_1"),
+        },
+    ];
+    for event in illegal {
+        let said = toy.try_say("dana", event.clone());
+        assert!(said.is_err(), "{event:?}");
+    }
+}
+
+/// One step, then a watch of a minute in which every answer is bad.
+fn harmed(on_harm: &str) -> Toy {
+    let contract = json!({
+        "success": { "defined": [{
+            "id": "errors", "says": "errors", "owner": null, "backup": null,
+            "source": { "probe": { "url": "http://localhost/", "every": 1000 } },
+            "quantile": null, "at_most": 0.01, "worse_by": null,
+        }] },
+        "watch": { "for": 60_000, "on_harm": on_harm, "false_alarm": 0.01 },
+    });
+    let steps = vec![step("a", &[], json!({}))];
+    let mut toy = Toy::new(RunKind::Launch, plan(steps, contract), |_| {});
+    watch(&mut toy, 1000);
+    toy
+}
+
+/// Goes on with so many bad answers out of a thousand in every look, until
+/// nothing is left to look at.
+fn watch(toy: &mut Toy, bad: u64) -> Next {
+    let counts = Counts { bad, total: 1000 };
+    let sample = Sample {
+        canary: counts,
+        control: None,
+    };
+    let samples = BTreeMap::from([(MeasureId::from("errors"), sample)]);
+    loop {
+        match toy.go() {
+            Next::Look => {
+                let verdict = toy.state.verdict_on(&samples).unwrap();
+                let lie = Verdict {
+                    decision: Decision::RollBack,
+                    ..verdict.clone()
+                };
+                if verdict.decision != Decision::RollBack {
+                    let lie = Event::Judged {
+                        samples: samples.clone(),
+                        verdict: lie,
+                    };
+                    assert!(toy.try_say("baton", lie).is_err());
+                }
+                let samples = samples.clone();
+                toy.say("baton", Event::Judged { samples, verdict });
+            }
+            Next::Wait(Some(at)) => toy.now = at,
+            next => return next,
+        }
+    }
+}
+
+#[test]
+fn harm_is_met_as_the_contract_says() {
+    let toy = harmed("roll-back");
+    assert_eq!(toy.did(), ["run a h0", "Back", "undo a h0"]);
+    assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+    for on_harm in ["stop", "ask"] {
+        let mut toy = harmed(on_harm);
+        assert_eq!(toy.did(), ["run a h0"]);
+        assert!(matches!(toy.asks()[..], [Ask::Decide { harm: true, .. }]));
+        toy.say("omar", Event::RollbackCalled { because: None });
+        assert_eq!(toy.go(), Next::Halt);
+        assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+    }
+}
+
+/// Who lets a harmed release go on begins its watch anew; only then may the
+/// receiver take over.
+#[test]
+fn after_harm_a_person_may_have_it_watched_again() {
+    let mut toy = harmed("ask");
+    toy.say("omar", Event::Resumed);
+    assert!(toy.try_say("omar", Event::AcceptedLive).is_err());
+    assert_eq!(watch(&mut toy, 0), Next::Wait(None));
+    assert_eq!(toy.asks(), [Ask::AcceptLive]);
+    toy.say("omar", Event::AcceptedLive);
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.outcome(), Some(Outcome::Succeeded));
+}
