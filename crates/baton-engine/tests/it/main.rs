@@ -1,5 +1,7 @@
 //! Tests of the engine with real parts, and the crash explorer.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod attempt;
 mod explorer;
 mod real;

@@ -141,7 +141,12 @@ impl Live {
         if let Some(reader) = self.reader.take() {
             let _read = reader.join();
         }
-        let lines = self.lines.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+        let lines = self
+            .lines
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .join("\n");
         (status, lines)
     }
 }
