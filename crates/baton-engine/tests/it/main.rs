@@ -1,6 +1,6 @@
 //! Tests of the engine with real parts, and the crash explorer.
 
-#![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attempt;
 mod explorer;
