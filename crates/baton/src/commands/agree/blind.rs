@@ -77,7 +77,7 @@ pub(crate) fn answer(
     let _entries = desk.append(&me, None, vec![answered])?;
     open_answers(desk)?;
     let says = format!(
-        "{} answers {id} for {team}; the answer stays closed until both teams are in",
+        "{} answers {id} for {team}; it stays closed until both are in",
         person(&desk.contract, &me)
     );
     let more = json!({ "expectation": asked.id.value, "team": team, "commitment": commitment });
