@@ -16,6 +16,7 @@ use crate::id::{
     AttemptId, Component, CriterionId, Digest, EnvName, Epoch, ExpectationId, Handle, HostName,
     LessonId, MeasureId, RunId, StepId, TeamName,
 };
+use crate::parity::{Mark, RoundTrip};
 use crate::time::Duration;
 use crate::watch;
 
@@ -135,8 +136,8 @@ pub enum Event {
         collectors: Digest,
         /// The blob.
         fingerprint: Digest,
-        /// The rehearsal it was taken before, if it was.
-        before: Option<RunId>,
+        /// Where in the rehearsal it belongs to it was taken, if in one.
+        mark: Option<Mark>,
     },
 
     // The room.
@@ -260,6 +261,8 @@ pub enum Event {
         /// Why.
         because: String,
     },
+    /// What the fingerprints before, forward and back say of the way back.
+    RoundTrip(RoundTrip),
     /// The run is frozen in place until a named person decides.
     Frozen {
         /// Why.

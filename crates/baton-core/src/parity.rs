@@ -14,6 +14,7 @@ pub mod fingerprint;
 pub mod output;
 
 pub mod compare;
+pub mod round_trip;
 
 pub use compare::{
     Comparison, Difference, Environment, Kind, NotCollected, compare, compare_environments,
@@ -22,3 +23,4 @@ pub use compare::{
 pub use fact::{Class, Collector, Fact, FactName, Value};
 pub use fingerprint::{Fingerprint, HostFacts, LayerStatus};
 pub use matcher::{Is, Pattern, Rule};
+pub use round_trip::{Mark, RoundTrip};

@@ -6,6 +6,7 @@
 //! layer. Nothing is written on the host, and no secret is kept. It reads hosts
 //! of this machine; the script and its output suit any other transport.
 
+mod environment;
 mod key;
 mod run;
 mod script;
@@ -19,6 +20,7 @@ use baton_core::parity::output::{OUTPUT_MAX, TEXT_MAX, parse};
 use baton_core::parity::secret::{Secrets, carries_secret, looks_secret};
 use baton_core::parity::{Collector, Fact, FactName, HostFacts, LayerStatus, Pattern, Value};
 
+pub use environment::fingerprint;
 pub use key::ledger_key;
 
 /// A host as its facts are read.

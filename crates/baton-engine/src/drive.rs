@@ -3,7 +3,7 @@
 //! ```text
 //! next(state)            what the core chooses, from durable state alone
 //!   Record, Begin        staged: applied here, durable before anything is done
-//!   Start, Adopt, Look   flush what is staged, then act
+//!   Start, Adopt, Look, Survey   flush what is staged, then act
 //!   Wait                 flush, then wait for an outcome, a person or the clock
 //! outcome                staged as a fact; with what follows from it, one flush
 //! ```
@@ -18,11 +18,13 @@ use std::sync::Arc;
 
 use baton_core::event::{Event, Outcome};
 use baton_core::handoff::plan::{PLAN_FORMAT, Plan};
-use baton_core::id::{AttemptId, Epoch, Handle, HandoffId, RunId, Seq};
+use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::canon::BATON;
 use baton_core::ledger::{Draft, Entry};
+use baton_core::parity::{Fingerprint, Mark, RoundTrip};
 use baton_core::run::order::{lease_name, order};
 use baton_core::run::state::Mode;
+use baton_core::run::survey::survey;
 use baton_core::run::{Illegal, Next, State, next};
 use baton_core::time::Duration;
 use baton_store::{Log, StoreError};
@@ -171,6 +173,8 @@ pub struct Driver<'a, L, W> {
     seen: u64,
     staged: Vec<Staged>,
     begun: BTreeSet<AttemptId>,
+    /// The fingerprint that is being taken.
+    surveying: Option<Mark>,
     leaving: bool,
 }
 
@@ -212,6 +216,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             seen,
             staged: Vec::new(),
             begun: BTreeSet::new(),
+            surveying: None,
             leaving: false,
         };
         if driver.state.ended().is_none() {
@@ -256,6 +261,14 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                     }
                 }
                 Next::Look => self.look()?,
+                Next::Survey(mark) => {
+                    if self.flush()? {
+                        self.survey(mark)?;
+                        if let Some(halted) = self.wait(None)? {
+                            return self.halt(halted);
+                        }
+                    }
+                }
                 Next::Wait(until) => {
                     if self.flush()?
                         && let Some(halted) = self.wait(until)?
@@ -467,6 +480,53 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         self.stage(event, BATON, true)
     }
 
+    /// Has the environment read, once.
+    fn survey(&mut self, mark: Mark) -> Result<(), DriveError> {
+        if self.surveying == Some(mark) {
+            return Ok(());
+        }
+        let (contract, environment) = (&self.state.plan.contract, &self.state.plan.environment);
+        let asked = self.state.surveyed().unwrap_or_default();
+        let survey = survey(contract, environment, asked).ok_or_else(|| {
+            self.illegal(Illegal(format!("there is no environment {environment}")))
+        })?;
+        self.world.survey(survey)?;
+        self.surveying = Some(mark);
+        Ok(())
+    }
+
+    /// Keeps a fingerprint, and with the last of the three says what they say.
+    fn surveyed(&mut self, print: &Fingerprint) -> Result<(), DriveError> {
+        let Some(mark) = self.surveying.take() else {
+            return Ok(());
+        };
+        let blob = self.log.put(&canonical(print))?;
+        let event = Event::Fingerprinted {
+            environment: self.state.terms.environment.clone(),
+            definition: self.state.terms.definition.clone(),
+            collectors: print.asked.clone(),
+            fingerprint: blob,
+            mark: Some(mark),
+        };
+        self.stage(event, BATON, true)?;
+        let prints = &self.state.prints;
+        let all = [Mark::Before, Mark::Forward, Mark::Back].map(|mark| prints.get(&mark).cloned());
+        let [Some(before), Some(forward), Some(back)] = all else {
+            return Ok(());
+        };
+        let (was, then) = (self.print(&before)?, self.print(&forward)?);
+        let trip = RoundTrip::of((&before, &was), (&forward, &then), (&back, print));
+        self.stage(Event::RoundTrip(trip), BATON, true)
+    }
+
+    fn print(&mut self, blob: &Digest) -> Result<Fingerprint, DriveError> {
+        let bytes = self.log.get(blob)?.unwrap_or_default();
+        serde_json::from_slice(&bytes).map_err(|why| {
+            let why = format!("a fingerprint of this run cannot be read: {why}");
+            self.illegal(Illegal(why))
+        })
+    }
+
     fn look(&mut self) -> Result<(), DriveError> {
         let samples = self.world.counted()?;
         match self.state.verdict_on(&samples) {
@@ -482,6 +542,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         self.world.probe(&self.state.probes())?;
         match self.world.wait(until)? {
             Wake::Ended(ended) => self.ended(ended)?,
+            Wake::Surveyed(print) => self.surveyed(&print)?,
             Wake::Stirred => {}
             Wake::Interrupted(1) => {
                 self.leaving = true;

@@ -8,11 +8,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use baton_core::id::{AttemptId, MeasureId};
+use baton_core::parity::Fingerprint;
 use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
+use baton_core::run::survey::Survey;
 use baton_core::watch::Sample;
 use jiff::Timestamp;
 
+use crate::collect::fingerprint;
 use crate::metrics::probe::{Arm, ProbeTarget, Prober};
 use crate::shell::local::Local;
 use crate::world::{Ended, Found, Lost, Wake, World};
@@ -20,11 +23,17 @@ use crate::world::{Ended, Found, Lost, Wake, World};
 /// How long a wait lasts at most: how late a word from another terminal is heard.
 const TICK: Duration = Duration::from_millis(25);
 
+/// A fingerprint, or why none could be taken.
+type Surveyed = std::io::Result<Fingerprint>;
+
 /// This machine.
 pub struct RealWorld {
     local: Local,
     ends: Receiver<Ended>,
     sender: Sender<Ended>,
+    /// The folder of the ledger, whose key makes secrets comparable.
+    own: PathBuf,
+    surveys: (Sender<Surveyed>, Receiver<Surveyed>),
     probes: BTreeSet<Probe>,
     prober: Option<Prober>,
     interrupts: Arc<AtomicU32>,
@@ -32,14 +41,17 @@ pub struct RealWorld {
 }
 
 impl RealWorld {
-    /// A world whose commands run through `local`; `interrupts` counts how
-    /// often the person at the terminal asked to stop.
-    pub fn new(local: Local, interrupts: Arc<AtomicU32>) -> Self {
+    /// A world whose commands run through `local`; `own` is the folder of the
+    /// ledger, and `interrupts` counts how often the person at the terminal
+    /// asked to stop.
+    pub fn new(local: Local, own: PathBuf, interrupts: Arc<AtomicU32>) -> Self {
         let (sender, ends) = channel();
         Self {
             local,
             ends,
             sender,
+            own,
+            surveys: channel(),
             probes: BTreeSet::new(),
             prober: None,
             interrupts,
@@ -48,13 +60,14 @@ impl RealWorld {
     }
 
     /// A world for commands outside a run, such as criteria and preflights.
-    pub fn quiet(folder: PathBuf, attempts: PathBuf, program: PathBuf) -> Self {
+    pub fn quiet(folder: PathBuf, own: PathBuf, attempts: PathBuf, program: PathBuf) -> Self {
         Self::new(
             Local {
                 folder,
                 attempts,
                 program,
             },
+            own,
             Arc::new(AtomicU32::new(0)),
         )
     }
@@ -117,6 +130,16 @@ impl World for RealWorld {
         self.local.forget(attempt);
     }
 
+    fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
+        let (folder, own) = (self.local.folder.clone(), self.own.clone());
+        let done = self.surveys.0.clone();
+        let _thread = std::thread::spawn(move || {
+            // Nobody listens any more when the driver has returned.
+            let _sent = done.send(fingerprint(&survey, &folder, &own));
+        });
+        Ok(())
+    }
+
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {
         if *probes == self.probes {
             return Ok(());
@@ -136,6 +159,14 @@ impl World for RealWorld {
         if asked > self.heard {
             self.heard = asked;
             return Ok(Wake::Interrupted(asked));
+        }
+        if let Ok(read) = self.surveys.1.try_recv() {
+            let broken = |error| {
+                Lost(format!(
+                    "cannot read the key under which secrets are compared: {error}"
+                ))
+            };
+            return Ok(Wake::Surveyed(Box::new(read.map_err(broken)?)));
         }
         let left = until.map(|at| baton_core::time::Duration::between(Timestamp::now(), at));
         let pause = left.map_or(TICK, |left| left.to_std().min(TICK));

@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::event::Ending;
 use baton_core::id::{AttemptId, MeasureId};
+use baton_core::parity::Fingerprint;
 use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
+use baton_core::run::survey::Survey;
 use baton_core::time::Duration;
 use baton_core::watch::Sample;
 use jiff::Timestamp;
@@ -51,6 +53,8 @@ pub enum Found {
 pub enum Wake {
     /// A command ended.
     Ended(Ended),
+    /// The facts of an environment were read.
+    Surveyed(Box<Fingerprint>),
     /// Time passed, or something stirred: look again.
     Stirred,
     /// The person at the terminal asks to stop; how often so far.
@@ -83,6 +87,13 @@ pub trait World {
 
     /// The end of this attempt is in the ledger: what the host keeps of it may go.
     fn settled(&mut self, attempt: &AttemptId);
+
+    /// Begins to read the facts of an environment; [`World::wait`] reports them.
+    /// What cannot be read is so reported and no error.
+    ///
+    /// # Errors
+    /// [`Lost`] when reading cannot even begin.
+    fn survey(&mut self, survey: Survey) -> Result<(), Lost>;
 
     /// Asks these addresses from now on, and no others.
     ///

@@ -9,6 +9,7 @@ use baton_core::id::{AttemptId, Digest, Epoch, MeasureId, RunId, Seq};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
+use baton_core::run::survey::Survey;
 use baton_core::time::Duration;
 use baton_core::watch::Sample;
 use baton_engine::world::{Found, Lost, Wake, World};
@@ -104,6 +105,10 @@ impl<W: World> World for Faulty<W> {
 
     fn settled(&mut self, attempt: &AttemptId) {
         self.inner.settled(attempt);
+    }
+
+    fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
+        self.fuse.around(|| self.inner.survey(survey))
     }
 
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {

@@ -7,6 +7,7 @@ use baton_core::event::Ending;
 use baton_core::id::{AttemptId, MeasureId};
 use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
+use baton_core::run::survey::Survey;
 use baton_core::watch::Sample;
 use baton_engine::world::{Found, Lost, Wake, World};
 use jiff::Timestamp;
@@ -55,6 +56,10 @@ impl World for Slow {
 
     fn settled(&mut self, attempt: &AttemptId) {
         self.inner.settled(attempt);
+    }
+
+    fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
+        self.inner.survey(survey)
     }
 
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {
@@ -115,6 +120,10 @@ impl World for Mistaken {
 
     fn settled(&mut self, attempt: &AttemptId) {
         self.inner.settled(attempt);
+    }
+
+    fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
+        self.inner.survey(survey)
     }
 
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {

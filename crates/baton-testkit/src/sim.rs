@@ -8,9 +8,11 @@ use std::rc::Rc;
 use baton_core::event::{Ending, Event, FenceRole, Leg};
 use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, MeasureId, RunId, Seq, StepId};
 use baton_core::ledger::{Draft, Entry};
+use baton_core::parity::{Fact, FactName, Fingerprint, HostFacts, LayerStatus, Value};
 use baton_core::run::State;
 use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
+use baton_core::run::survey::Survey;
 use baton_core::run::waits::{Ask, Waiting, waits};
 use baton_core::time::Duration;
 use baton_core::watch::Sample;
@@ -161,6 +163,26 @@ impl Outside {
         }
     }
 
+    /// What a survey finds: how often each step is in effect on each host.
+    fn print(&self, survey: &Survey) -> Fingerprint {
+        let hosts = survey.hosts.keys().map(|host| {
+            let here = self.effects.iter().filter(|((_, at), _)| *at == **host);
+            let facts = here
+                .filter(|(_, times)| **times != 0)
+                .map(|((step, _), times)| {
+                    let fact = Fact::stable(Value::Text(times.to_string()));
+                    (FactName::new("effect", step), fact)
+                });
+            let facts = HostFacts {
+                facts: facts.collect(),
+                layers: [("effect".to_owned(), LayerStatus::Ok)].into(),
+            };
+            (host.clone(), facts)
+        });
+        let environment = survey.environment.clone();
+        Fingerprint::new(environment, self.now, &survey.asked, hosts.collect())
+    }
+
     /// Whether a step is wholly in effect on a host.
     fn whole(&self, spot: &Spot) -> bool {
         self.effects.get(spot) == Some(&1) && !self.half.contains(spot)
@@ -197,6 +219,7 @@ pub struct SimWorld {
     /// Steps that are safe to repeat.
     pub repeatable: BTreeSet<String>,
     mine: Vec<AttemptId>,
+    surveying: Option<Survey>,
 }
 
 impl SimWorld {
@@ -213,6 +236,7 @@ impl SimWorld {
             run,
             repeatable,
             mine: Vec::new(),
+            surveying: None,
         }
     }
 
@@ -383,6 +407,11 @@ impl World for SimWorld {
 
     fn settled(&mut self, _attempt: &AttemptId) {}
 
+    fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
+        self.surveying = Some(survey);
+        Ok(())
+    }
+
     fn probe(&mut self, _probes: &BTreeSet<Probe>) -> Result<(), Lost> {
         Ok(())
     }
@@ -412,6 +441,10 @@ impl World for SimWorld {
                     .insert(attempt.clone(), Attempt::Ended(end.clone()));
                 return Ok(Wake::Ended(ended(&attempt, end)));
             }
+        }
+        if let Some(survey) = self.surveying.take() {
+            let print = self.outside.borrow().print(&survey);
+            return Ok(Wake::Surveyed(Box::new(print)));
         }
         if self.people_act()? {
             return Ok(Wake::Stirred);

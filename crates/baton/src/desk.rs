@@ -436,6 +436,7 @@ impl Desk {
     pub(crate) fn quiet_world(&self) -> Result<RealWorld, Failure> {
         Ok(RealWorld::quiet(
             self.settings.folder.clone(),
+            self.settings.own_folder(),
             self.attempts(),
             program()?,
         ))

@@ -6,22 +6,25 @@
 //! folded up to. It judges nothing: whether a word still counts is decided
 //! against the plan, in [`assess`](super::assess).
 
+mod runs;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{Ending, Event, Outcome, RunKind, RunTerms};
+use crate::event::{Ending, Event, Outcome, RunTerms};
 use crate::id::{
     Component, CriterionId, Digest, EnvName, ExpectationId, Handle, HandoffId, HostName, LessonId,
     MeasureId, RunId, Seq, StepId, TeamName,
 };
 use crate::ledger::Entry;
+use crate::parity::{Mark, RoundTrip};
 
 /// The version of the stored form of [`Facts`]. A cache of another version is
 /// thrown away and folded again.
-pub const FACTS_FORMAT: u32 = 1;
+pub const FACTS_FORMAT: u32 = 2;
 
 /// Everything the gate asks of one handoff's past, and the lessons of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,6 +131,7 @@ pub(super) struct Run {
     pub(super) terms: RunTerms,
     pub(super) opened_at: Timestamp,
     pub(super) by: Handle,
+    pub(super) round_trip: Option<RoundTrip>,
     pub(super) ended: Option<Ended>,
 }
 
@@ -279,7 +283,10 @@ impl Facts {
             | Event::Accepted { .. }
             | Event::AcceptedMine { .. }
             | Event::Voted { .. } => self.apply_word(entry),
-            Event::RunOpened(_) | Event::RunEnded { .. } | Event::Reviewed { .. } => {
+            Event::RunOpened(_)
+            | Event::RoundTrip(_)
+            | Event::RunEnded { .. }
+            | Event::Reviewed { .. } => {
                 self.apply_run(entry);
             }
             // The steps of a run, the talk in the room and lessons are no evidence of the gate.
@@ -398,7 +405,7 @@ impl Facts {
                 definition,
                 collectors,
                 fingerprint,
-                before,
+                mark,
             } => {
                 let print = Print {
                     definition: definition.clone(),
@@ -407,10 +414,15 @@ impl Facts {
                     at: entry.at,
                 };
                 let prints = self.fingerprints.entry(environment.clone()).or_default();
-                if let Some(run) = before {
-                    prints.before.insert(run.clone(), print.clone());
+                match (mark, &entry.run) {
+                    (Some(Mark::Before), Some(run)) => {
+                        prints.before.insert(run.clone(), print.clone());
+                        prints.latest = Some(print);
+                    }
+                    (None, _) => prints.latest = Some(print),
+                    // In the middle of a rehearsal an environment is on its way.
+                    (Some(_), _) => {}
                 }
-                prints.latest = Some(print);
             }
             _ => {}
         }
@@ -482,112 +494,6 @@ impl Facts {
             }
             _ => {}
         }
-    }
-
-    fn apply_run(&mut self, entry: &Entry) {
-        match (&entry.event, &entry.run) {
-            (Event::RunOpened(terms), Some(id)) => {
-                if terms.what == RunKind::Launch {
-                    self.launch_turn = Some(entry.seq);
-                }
-                let run = Run {
-                    terms: terms.clone(),
-                    opened_at: entry.at,
-                    by: entry.by.clone(),
-                    ended: None,
-                };
-                self.runs.insert(id.clone(), run);
-            }
-            (
-                Event::RunEnded {
-                    outcome,
-                    because,
-                    undone,
-                },
-                Some(id),
-            ) => {
-                let Some(run) = self.runs.get_mut(id) else {
-                    return;
-                };
-                run.ended = Some(Ended {
-                    outcome: *outcome,
-                    because: because.clone(),
-                    at: entry.at,
-                    seq: entry.seq,
-                    undone: undone.iter().cloned().collect(),
-                });
-                match run.terms.what {
-                    RunKind::Launch => self.launch_turn = Some(entry.seq),
-                    RunKind::Rehearsal => self.forget_outdone(id),
-                }
-            }
-            (Event::Reviewed { of }, _) => {
-                // Only a launch that ended waits for its review; a rehearsal stays evidence.
-                let met = |run: &Run| run.terms.what == RunKind::Launch && run.ended.is_some();
-                self.runs.retain(|id, run| id != of || !met(run));
-            }
-            _ => {}
-        }
-    }
-
-    /// Of the rehearsals in one environment only the latest that ended and the
-    /// latest that succeeded are ever asked for; one that was broken on purpose never is.
-    fn forget_outdone(&mut self, ended: &RunId) {
-        let Some(latest) = self.runs.get(ended) else {
-            return;
-        };
-        let environment = latest.terms.environment.clone();
-        let (broken, succeeded) = (latest.terms.fail_at.is_some(), latest.succeeded());
-        let outdone = |id: &RunId, run: &Run| match id == ended {
-            true => broken,
-            false => {
-                let older = run.terms.what == RunKind::Rehearsal && run.ended.is_some();
-                older
-                    && !broken
-                    && run.terms.environment == environment
-                    && (succeeded || !run.succeeded())
-            }
-        };
-        let gone: Vec<RunId> = self
-            .runs
-            .extract_if(.., |id, run| outdone(id, run))
-            .map(|(id, _)| id)
-            .collect();
-        if let Some(prints) = self.fingerprints.get_mut(&environment) {
-            prints.before.retain(|id, _| !gone.contains(id));
-        }
-    }
-
-    /// The latest ended rehearsal in an environment, those broken on purpose left out.
-    pub(super) fn rehearsal(&self, environment: &EnvName) -> Option<(&RunId, &Run, &Ended)> {
-        self.rehearsals(environment)
-            .max_by_key(|(_, _, ended)| ended.seq)
-    }
-
-    /// The latest rehearsal in an environment that succeeded.
-    pub(super) fn proof(&self, environment: &EnvName) -> Option<(&RunId, &Run, &Ended)> {
-        self.rehearsals(environment)
-            .filter(|(_, _, ended)| ended.outcome == Outcome::Succeeded)
-            .max_by_key(|(_, _, ended)| ended.seq)
-    }
-
-    fn rehearsals(&self, environment: &EnvName) -> impl Iterator<Item = (&RunId, &Run, &Ended)> {
-        self.runs.iter().filter_map(move |(id, run)| {
-            let counts =
-                run.terms.what == RunKind::Rehearsal && run.terms.environment == *environment;
-            run.ended
-                .as_ref()
-                .filter(|_| counts)
-                .map(|ended| (id, run, ended))
-        })
-    }
-}
-
-impl Run {
-    fn succeeded(&self) -> bool {
-        self.ended
-            .as_ref()
-            .is_some_and(|ended| ended.outcome == Outcome::Succeeded)
     }
 }
 

@@ -6,12 +6,14 @@
 
 use super::Case;
 use super::facts::{Ended, Facts, Run};
+use super::waive::set_aside;
 use crate::diag::{Note, list};
 use crate::event::Outcome;
 use crate::handoff::contract::RehearsalTerms;
 use crate::handoff::plan::{Plan, Step};
 use crate::id::{RunId, StepId};
 use crate::time::Duration;
+use jiff::Timestamp;
 
 /// Asks the question and notes what speaks against a yes.
 pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
@@ -50,14 +52,82 @@ pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
 
 /// The steps here whose way back no rehearsal of this procedure has proven:
 /// they change something, have an undo, and none was seen to work. Steps
-/// behind a point of no return are among them.
-pub fn unproven(plan: &Plan, facts: &Facts) -> Vec<StepId> {
+/// behind a point of no return are among them. It is all of them when the
+/// fingerprints of the rehearsal do not show that everything came back, and
+/// nobody has taken on themselves what did not.
+pub fn unproven(plan: &Plan, facts: &Facts, now: Timestamp) -> Vec<StepId> {
     let terms = plan.contract.rehearsal.defined();
     let proof = terms.and_then(|terms| facts.proof(&terms.environment.value));
     let proof = proof.filter(|(_, run, _)| run.terms.procedure == plan.digests.procedure);
-    unproven_by(plan, proof.map(|(_, _, ended)| ended))
+    let came_back = proof.filter(|(id, run, _)| {
+        let notes = round_trip(plan, id, run);
+        set_aside(&plan.contract, notes, now).0.is_empty()
+    });
+    unproven_by(plan, came_back.map(|(_, _, ended)| ended))
         .map(|step| step.id().clone())
         .collect()
+}
+
+/// What the fingerprints of a rehearsal say against its way back: one note for
+/// each thing that is not as it was, so that each can be taken on by itself.
+/// Nothing where there is nothing to come back from, or the contract declines
+/// to read the environments: then the steps' own `verify` is all there is.
+fn round_trip(plan: &Plan, id: &RunId, run: &Run) -> Vec<Note> {
+    let asked = plan.contract.parity.defined();
+    let reads = asked.is_some_and(|terms| !terms.facts.is_empty());
+    let place = &run.terms.environment;
+    if !reads || unproven_by(plan, None).next().is_none() {
+        return Vec::new();
+    }
+    let note = |says: String| Note::error("rehearsal.undo-unproven", says);
+    let Some(trip) = &run.round_trip else {
+        let says = format!(
+            "The rehearsal in {place} ({id}) took no fingerprints, so nothing shows that its              way back brought everything back."
+        );
+        return vec![note(says).naming(place)];
+    };
+    if trip.changed == 0 {
+        let says = format!(
+            "Nothing that the contract collects changed when the rehearsal in {place} ({id}) went              forward, so nothing shows that its way back brings anything back; name under              `parity: facts:` what this release changes."
+        );
+        return vec![note(says).naming(place)];
+    }
+    let mut notes: Vec<Note> = Vec::new();
+    let mut rest = trip.residues.as_slice();
+    while let Some(first) = rest.first() {
+        let (alike, others) = rest.split_at(
+            rest.iter()
+                .take_while(|r| {
+                    (&r.name, &r.before, &r.back) == (&first.name, &first.before, &first.back)
+                })
+                .count(),
+        );
+        rest = others;
+        let hosts: Vec<&str> = alike.iter().map(|residue| residue.host.as_str()).collect();
+        let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        let hosts = list(&hosts, usize::MAX);
+        let (name, was, is) = (&first.name, value(&first.before), value(&first.back));
+        let says = if name.ends_with(":*") {
+            format!(
+                "Whether the way back of the rehearsal in {place} ({id}) brought {name} back on \
+                 {hosts} is not known: before it was {was}, after it {is}."
+            )
+        } else {
+            format!(
+                "The way back of the rehearsal in {place} ({id}) left {name} on {hosts} as {is}; \
+                 before it was {was}."
+            )
+        };
+        notes.push(note(says).naming(&first.name));
+    }
+    if trip.left_out > 0 {
+        let says = format!(
+            "The way back of the rehearsal in {place} ({id}) left {} more facts changed.",
+            trip.left_out
+        );
+        notes.push(note(says).naming(id));
+    }
+    notes
 }
 
 fn unproven_by<'a>(plan: &'a Plan, proof: Option<&'a Ended>) -> impl Iterator<Item = &'a Step> {
@@ -103,6 +173,7 @@ fn judge(
             );
             notes.push(Note::error("rehearsal.undo-unproven", says).naming_all(steps));
         }
+        notes.extend(round_trip(case.plan, id, run));
     }
     let age = Duration::between(ended.at, case.now);
     if age > terms.within {

@@ -266,7 +266,7 @@ fn answers(found: &Found, giver: &str, taker: &str) -> String {
          - id: tests\n    says: The tests pass on this release\n    owner: {giver}\n{test}  \
          - id: runbook-read\n    says: Somebody who takes over has read the runbook\n    owner: {taker}\n    sign: {taker}\n\n\
          # What must be alike in staging and production for a rehearsal to mean anything.\n\
-         parity:\n  compare: [staging]\n  fresh: 24h\n  facts:\n    - os\n    - files: {{ paths: [\"config/**\"] }}\n\n\
+         parity:\n  compare: [staging]\n  fresh: 24h\n  facts:                                   # collect what this release changes, too:\n    - os                                   # a rehearsal shows by it that the way back works\n    - files: {{ paths: [\"config/**\"] }}\n\n\
          # What is watched after the launch. Nothing was found that could be measured; once there is:\n\
          # success: [ {{ id: answers, says: It answers, owner: {taker}, probe: {{ url: \"http://$HOST/\", every: 1s }}, at_most: 1% }} ]\n\
          success: {{ declined: \"Nothing measures it yet\", by: {giver} }}\n\n\

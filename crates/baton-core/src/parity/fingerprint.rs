@@ -32,6 +32,11 @@ pub enum LayerStatus {
 }
 
 impl LayerStatus {
+    /// Whether what is not among the facts is known not to be.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, Self::Ok | Self::Absent)
+    }
+
     /// Whether the layer was read whole.
     pub fn is_ok(&self) -> bool {
         *self == Self::Ok
@@ -85,14 +90,14 @@ pub enum Known<'a> {
 impl HostFacts {
     /// What is known of a fact. A fact that was read counts even where its
     /// layer was read in part; one that was not read is missing only where the
-    /// layer was read whole.
+    /// layer was read whole, or is known not to be there at all.
     pub fn known(&self, name: &FactName) -> Known<'_> {
         match self.facts.get(name) {
             Some(fact) => Known::Is(fact),
             None if self
                 .layers
                 .get(name.layer())
-                .is_some_and(LayerStatus::is_ok) =>
+                .is_some_and(LayerStatus::is_whole) =>
             {
                 Known::Not
             }

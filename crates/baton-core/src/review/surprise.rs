@@ -60,6 +60,8 @@ pub enum Kind {
     StillInEffect,
     /// An undo failed, or could not be seen to work.
     UndoFailed,
+    /// The fingerprints of a rehearsal do not show that everything came back.
+    NotAsBefore,
     /// The judge found harm.
     Harm,
     /// The run froze though nothing had failed and no harm was found.
@@ -327,6 +329,10 @@ impl Surprises {
             {
                 let says = format!("The run froze in place{}", colon(Some(because)));
                 let _index = self.add(entry.at, Kind::Freeze, None, says);
+            }
+            Event::RoundTrip(trip) if !trip.proves() => {
+                let says = format!("The way back is not proven{}", colon(Some(&trip.says())));
+                let _index = self.add(entry.at, Kind::NotAsBefore, None, says);
             }
             Event::WatchBegan { step, .. } => self.watching.clone_from(step),
             Event::RunEnded { .. } => self.end_pause(entry.at),

@@ -181,6 +181,25 @@ fn a_feed_and_a_timeline_say_the_same() {
 }
 
 #[test]
+fn a_way_back_that_left_something_behind_is_told_and_a_surprise() {
+    let plan = plan(vec![step("back-up", "Back up", &[""], &["run", "undo"])]);
+    let mut tale = Tale::new();
+    tale.trip(2, &[]).trip(2, &["files:app"]);
+    let expected = [
+        "The way back is proven: 2 facts changed on the way forward, and everything is as it was",
+        "The way back is not proven: 2 facts changed on the way forward, and files:app is not as \
+         before",
+    ];
+    assert_eq!(says(&tale, &plan), expected);
+    let surprises = Review::of(&tale.entries, &plan).surprises;
+    let kinds: Vec<_> = surprises
+        .iter()
+        .map(|s| (s.kind, s.says.as_str()))
+        .collect();
+    assert_eq!(kinds, [(Kind::NotAsBefore, expected[1])]);
+}
+
+#[test]
 fn a_rehearsal_broken_on_purpose_is_no_surprise() {
     let mut tale = Tale::new();
     let Event::RunOpened(mut terms) = opened(RunKind::Rehearsal) else {
@@ -201,7 +220,7 @@ fn a_rehearsal_broken_on_purpose_is_no_surprise() {
             "run of back-up was broken here on purpose",
         )
         .goes_back("back-up", "", 1)
-        .turns(Leg::Again, true, "the way back is proven; forward again")
+        .turns(Leg::Again, true, "everything is undone; forward again")
         .goes("back-up", "", 2)
         .ended(Outcome::Succeeded, "forward, back and forward again");
     expect![[r#"
@@ -209,7 +228,7 @@ fn a_rehearsal_broken_on_purpose_is_no_surprise() {
         Back up succeeded (2 s), and was broken there on purpose
         The run turned back: run of back-up was broken here on purpose
         Back up was undone (2 s)
-        The run goes forward again: the way back is proven; forward again
+        The run goes forward again: everything is undone; forward again
         Back up succeeded (3 s)
         The run succeeded: forward, back and forward again"#]]
     .assert_eq(&says(&tale, &plan).join("\n"));

@@ -15,6 +15,7 @@ use crate::handoff::plan::Plan;
 use crate::id::{Handle, HostName, StepId};
 use crate::ledger::Entry;
 use crate::ledger::canon::BATON;
+use crate::parity::Mark;
 use crate::time::Duration;
 use crate::watch::Decision;
 
@@ -112,7 +113,10 @@ pub(super) fn told(plan: &Plan, entry: &Entry, meaning: &Meaning, back: bool) ->
 
 fn weight(entry: &Entry) -> Weight {
     match &entry.event {
-        Event::Joined | Event::Left | Event::Said { .. } => Weight::Quiet,
+        Event::Joined | Event::Left | Event::Said { .. } | Event::Fingerprinted { .. } => {
+            Weight::Quiet
+        }
+        Event::RoundTrip(trip) if !trip.proves() => Weight::Marked,
         Event::Voted { go: false, .. }
         | Event::RetryCalled { .. }
         | Event::Paused { .. }
@@ -230,6 +234,26 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
                 (Leg::Forward | Leg::Again, _) => "The run goes forward again",
             };
             format!("{turn}{}", colon(Some(because)))
+        }
+        Event::Fingerprinted {
+            environment,
+            mark: Some(mark),
+            ..
+        } => {
+            let when = match mark {
+                Mark::Before => "before the first step",
+                Mark::Forward => "with every step in effect",
+                Mark::Back => "with every step undone",
+            };
+            format!("The fingerprint of {} was taken {when}", name(environment))
+        }
+        Event::RoundTrip(trip) => {
+            let proven = if trip.proves() {
+                "The way back is proven"
+            } else {
+                "The way back is not proven"
+            };
+            format!("{proven}{}", colon(Some(&trip.says())))
         }
         Event::Frozen { because } => format!("The run froze in place{}", colon(Some(because))),
         _ => return None,

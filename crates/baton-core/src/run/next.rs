@@ -15,6 +15,7 @@ use crate::event::{Event, FenceRole, Leg, Outcome};
 use crate::handoff::contract::OnHarm;
 use crate::handoff::plan::Step;
 use crate::id::{AttemptId, HostName, StepId};
+use crate::parity::Mark;
 
 /// The most commands that run at once, so that a wide plan does not exhaust the machine.
 pub const ACTIVE_MOST: usize = 100;
@@ -39,6 +40,8 @@ pub enum Next {
     Adopt(AttemptId),
     /// Take what was counted, judge it, and record both.
     Look,
+    /// Read the facts of the environment; the run goes on once that is recorded.
+    Survey(Mark),
     /// Nothing can be done until something happens, or until this moment.
     Wait(Option<Timestamp>),
     /// This driver is done: the run is frozen or over.
@@ -160,10 +163,11 @@ fn back(state: &State, busy: bool) -> Next {
     }
     let Some(&place) = state.undo.last() else {
         return match &state.turned {
+            None if state.lacks(Mark::Back) => Next::Survey(Mark::Back),
             None => Next::Record(Event::LegBegan {
                 leg: Leg::Again,
                 planned: true,
-                because: "the way back is proven; forward again".to_owned(),
+                because: "everything is undone; forward again".to_owned(),
             }),
             Some(because) if state.undone.is_empty() && !state.touched() => end(
                 state,
@@ -201,6 +205,9 @@ fn back(state: &State, busy: bool) -> Next {
 }
 
 fn forward(state: &State, now: Timestamp) -> Next {
+    if state.leg == Leg::Forward && state.lacks(Mark::Before) {
+        return Next::Survey(Mark::Before);
+    }
     let mut until: Option<Timestamp> = None;
     let mut held = true;
     for &i in &state.ready {
@@ -229,7 +236,9 @@ fn forward(state: &State, now: Timestamp) -> Next {
 /// Every step that may be carried out in this leg is finished.
 fn finished(state: &State) -> Next {
     if state.rehearsal() {
-        return if state.leg == Leg::Forward {
+        return if state.leg == Leg::Forward && state.lacks(Mark::Forward) {
+            Next::Survey(Mark::Forward)
+        } else if state.leg == Leg::Forward {
             Next::Record(Event::LegBegan {
                 leg: Leg::Back,
                 planned: true,

@@ -14,8 +14,9 @@ use jiff::Timestamp;
 use crate::event::{Event, FenceRole, Leg, Outcome, RunKind, RunTerms};
 use crate::handoff::plan::{Plan, Step};
 use crate::handoff::runbook::Fence;
-use crate::id::{AttemptId, Epoch, Handle, HostName, RunId, Seq, StepId};
+use crate::id::{AttemptId, Digest, Epoch, Handle, HostName, RunId, Seq, StepId};
 use crate::ledger::Entry;
+use crate::parity::{Collector, Mark, RoundTrip};
 use crate::watch::Judge;
 
 mod apply;
@@ -72,6 +73,10 @@ pub struct State {
     pub harm: Option<String>,
     /// Steps whose undo was carried out and seen to work, in this run.
     pub undone: BTreeSet<StepId>,
+    /// The fingerprints a rehearsal has taken, as blobs.
+    pub prints: BTreeMap<Mark, Digest>,
+    /// What they say of the way back.
+    pub round_trip: Option<RoundTrip>,
     /// What went wrong first in this leg.
     pub(super) failure: Option<Failure>,
     pub(super) steps: Vec<StepState>,
@@ -274,6 +279,8 @@ impl State {
             watched: false,
             harm: None,
             undone: BTreeSet::new(),
+            prints: BTreeMap::new(),
+            round_trip: None,
             failure: None,
             steps: Vec::new(),
             ready: BTreeSet::new(),
@@ -304,6 +311,20 @@ impl State {
     /// Whether it is a rehearsal.
     pub fn rehearsal(&self) -> bool {
         self.terms.what == RunKind::Rehearsal
+    }
+
+    /// What is read before, forward and back, to see what the way back leaves
+    /// behind: in a rehearsal that is not broken on purpose, when the contract
+    /// says what to read.
+    pub fn surveyed(&self) -> Option<&[Collector]> {
+        let parity = self.plan.contract.parity.defined()?;
+        let meant = self.rehearsal() && self.terms.fail_at.is_none();
+        (meant && !parity.facts.is_empty()).then_some(parity.facts.as_slice())
+    }
+
+    /// Whether the fingerprint at this point of a rehearsal is still to be taken.
+    pub(super) fn lacks(&self, mark: Mark) -> bool {
+        self.surveyed().is_some() && !self.prints.contains_key(&mark)
     }
 
     /// Attempts that have begun and not ended, by id.

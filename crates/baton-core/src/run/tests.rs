@@ -329,6 +329,45 @@ fn a_rehearsal_breaks_where_it_is_told_to() {
 }
 
 #[test]
+fn a_rehearsal_is_surveyed_before_it_goes_when_it_has_gone_and_when_it_is_back() {
+    let reads = || json!({ "parity": { "defined": { "compare": [], "fresh": null, "facts": ["os"], "rules": [] } } });
+    let rehearsal = |terms: fn(&mut RunTerms)| {
+        let mut toy = Toy::new(RunKind::Rehearsal, plan(three(), reads()), terms);
+        assert_eq!(toy.go(), Next::Halt);
+        toy
+    };
+    let toy = rehearsal(|_| {});
+    assert_eq!(
+        toy.did(),
+        [
+            "survey Before",
+            "run a h0",
+            "run b h0",
+            "run c h0",
+            "survey Forward",
+            "Back",
+            "undo c h0",
+            "undo b h0",
+            "undo a h0",
+            "survey Back",
+            "Again",
+            "run a h0",
+            "run b h0",
+            "run c h0"
+        ]
+    );
+    assert_eq!(toy.outcome(), Some(Outcome::Succeeded));
+    assert!(toy.state.round_trip.is_some());
+
+    // One that is broken on purpose proves nothing, and neither does a launch.
+    let broken = rehearsal(|terms| terms.fail_at = Some(StepId::from("b")));
+    assert_eq!(broken.did()[..2], ["run a h0", "run b h0"]);
+    let mut launch = Toy::new(RunKind::Launch, plan(three(), reads()), |_| {});
+    assert_eq!(launch.go(), Next::Wait(None));
+    assert_eq!(launch.did(), ["run a h0", "run b h0", "run c h0"]);
+}
+
+#[test]
 fn a_launch_is_over_when_the_receiver_takes_over_and_not_before() {
     let mut toy = Toy::launch(three());
     assert!(toy.try_say("omar", Event::AcceptedLive).is_err());

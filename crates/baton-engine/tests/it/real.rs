@@ -56,7 +56,12 @@ fn rehearsal(folder: &Path) -> (SqliteLog, RunId) {
 
 fn world(folder: &Path) -> RealWorld {
     let attempts = folder.join("attempts");
-    RealWorld::quiet(folder.to_owned(), attempts, PathBuf::from(WRAPPER))
+    RealWorld::quiet(
+        folder.to_owned(),
+        folder.to_owned(),
+        attempts,
+        PathBuf::from(WRAPPER),
+    )
 }
 
 /// Drives one life, which loses touch at this point.

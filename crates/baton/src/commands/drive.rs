@@ -32,7 +32,7 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
         attempts: desk.attempts(),
         program: program()?,
     };
-    let mut world = RealWorld::new(local, interrupts()?);
+    let mut world = RealWorld::new(local, desk.settings.own_folder(), interrupts()?);
     let _seat = Seat::at_terminal(desk, me)?;
     let plan = fold(&mut desk.log, run)?.plan;
     let steal = driver_is_gone(desk, run)?;

@@ -11,7 +11,7 @@ use baton_store::{Log as _, StoreError};
 use jiff::Timestamp;
 
 use crate::commands::join::Seat;
-use crate::commands::{check, drive, parity};
+use crate::commands::{check, drive};
 use crate::desk::{Desk, draw};
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
@@ -50,12 +50,6 @@ pub(crate) fn rehearse(
     let fail_at = fail_at.map(|id| known_step(&plan, id)).transpose()?;
     let release = release(desk)?;
     let run = RunId::made(Timestamp::now(), draw());
-    if desk.contract.parity.defined().is_some() {
-        out.progress(&format!(
-            "taking the fingerprint of {environment} before the rehearsal"
-        ));
-        let _print = parity::take(desk, &environment, Some(&run))?;
-    }
     let count = plan.steps.len();
     out.line(format!(
         "rehearsing {count} steps in {}: forward, back, and forward again",
@@ -98,7 +92,7 @@ pub(crate) fn launch(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Exit, 
     }
     let release = release(desk)?;
     let plan = desk.plan.clone();
-    let unproven = unproven(&plan, &desk.facts);
+    let unproven = unproven(&plan, &desk.facts, Timestamp::now());
     let run = RunId::made(Timestamp::now(), draw());
     let terms = terms(desk, RunKind::Launch, &plan, release, None, unproven)?;
     open(desk, &me, &run, terms)?;

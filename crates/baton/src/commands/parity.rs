@@ -6,60 +6,33 @@
 mod show;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use baton_core::diag::list;
 use baton_core::event::Event;
-use baton_core::handoff::contract::{Environment, Host, ParityTerms};
-use baton_core::id::{Digest, EnvName, GroupName, HostName, RunId};
+use baton_core::handoff::contract::{Environment, ParityTerms};
+use baton_core::id::{Digest, EnvName, GroupName, HostName};
 use baton_core::parity::fingerprint::asked;
-use baton_core::parity::{
-    self, Collector, FactName, Fingerprint, HostFacts, LayerStatus, Pattern, compare as compare_all,
-};
-use baton_core::run::order;
-use baton_engine::collect::{Site, collect, ledger_key};
-use baton_engine::secret::resolve;
+use baton_core::parity::{self, Fingerprint, LayerStatus, compare as compare_all};
+use baton_core::run::survey::survey;
+use baton_engine::collect::fingerprint as fingerprint_of;
 use baton_store::Log as _;
-use jiff::Timestamp;
 
 use crate::desk::Desk;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::render::Out;
 
-/// Takes the fingerprint of an environment, keeps it, and returns its blob;
-/// `before` is the rehearsal it is taken before.
-pub(crate) fn take(
-    desk: &mut Desk,
-    environment: &EnvName,
-    before: Option<&RunId>,
-) -> Result<Digest, Failure> {
-    taken(desk, environment, before).map(|(blob, _)| blob)
-}
-
-fn taken(
-    desk: &mut Desk,
-    environment: &EnvName,
-    before: Option<&RunId>,
-) -> Result<(Digest, Fingerprint), Failure> {
+/// Takes the fingerprint of an environment, keeps it, and returns its blob.
+fn taken(desk: &mut Desk, environment: &EnvName) -> Result<(Digest, Fingerprint), Failure> {
     let terms = terms(desk)?.clone();
-    let place = place(desk, environment)?.clone();
+    let _known = place(desk, environment)?;
     let by = desk.author()?;
-    let own = desk.settings.own_folder();
-    let key = ledger_key(&own).map_err(|error| {
+    let survey = survey(&desk.contract, environment, &terms.facts)
+        .ok_or_else(|| Failure::new(Kind::Bug, "an environment that is not there"))?;
+    let print = fingerprint_of(&survey, &desk.settings.folder, &desk.settings.own_folder());
+    let print = print.map_err(|error| {
         Failure::part("cannot read the key under which secrets are compared").because(&error)
     })?;
-    let at = Timestamp::now();
-    let secrets = Secrets::of(&place, &desk.settings.folder);
-    let hosts = place
-        .hosts
-        .iter()
-        .map(|(name, host)| {
-            let facts = read(desk, &terms, environment, (name, host), &secrets, &key);
-            (name.clone(), facts)
-        })
-        .collect();
-    let print = Fingerprint::new(environment.clone(), at, &terms.facts, hosts);
     let definition = desk.plan.digests.environments.get(environment).cloned();
     let definition =
         definition.ok_or_else(|| Failure::new(Kind::Bug, "an environment without a digest"))?;
@@ -67,116 +40,12 @@ fn taken(
     let event = Event::Fingerprinted {
         environment: environment.clone(),
         definition,
-        collectors: asked(&terms.facts),
+        collectors: print.asked.clone(),
         fingerprint: blob.clone(),
-        before: before.cloned(),
+        mark: None,
     };
     let _entries = desk.append(&by, None, vec![event])?;
     Ok((blob, print))
-}
-
-/// The declared secrets of an environment.
-struct Secrets {
-    /// Those that could be had, by name.
-    had: BTreeMap<String, String>,
-    /// Why the others could not.
-    missing: BTreeMap<String, String>,
-}
-
-impl Secrets {
-    fn of(place: &Environment, folder: &Path) -> Self {
-        let (mut had, mut missing) = (BTreeMap::new(), BTreeMap::new());
-        for (name, reference) in &place.secrets {
-            let _new = match resolve(reference, folder) {
-                Ok(secret) => had.insert(name.clone(), secret.expose().to_owned()),
-                Err(why) => missing.insert(name.clone(), why),
-            };
-        }
-        Self { had, missing }
-    }
-
-    /// Why some of the variables that are asked for are not known.
-    fn unknown(&self, collectors: &[Collector]) -> Option<String> {
-        let names = collectors.iter().filter_map(|collector| match collector {
-            Collector::Env { names } => Some(names),
-            _ => None,
-        });
-        let patterns: Vec<Pattern> = names
-            .flatten()
-            .filter_map(|name| Pattern::new(name).ok())
-            .collect();
-        let asked = |name: &str| patterns.iter().any(|pattern| pattern.matches(name));
-        let missing = self.missing.iter().filter(|(name, _)| asked(name));
-        let told: Vec<String> = missing
-            .map(|(name, why)| format!("the secret {name} could not be had: {why}"))
-            .collect();
-        (!told.is_empty()).then(|| told.join("; "))
-    }
-}
-
-/// Reads one host.
-fn read(
-    desk: &Desk,
-    terms: &ParityTerms,
-    environment: &EnvName,
-    (name, host): (&HostName, &Host),
-    secrets: &Secrets,
-    key: &[u8],
-) -> HostFacts {
-    let dir = match (&host.ssh, &host.dir) {
-        (None, Some(dir)) => dir,
-        _ => return unreachable(terms),
-    };
-    let contract = &desk.contract;
-    let Some(place) = contract.environments.get(environment) else {
-        return unreachable(terms);
-    };
-    let mut vars = order::values(contract, environment, place, name);
-    let declared = |var: &str| place.vars.contains_key(var) || host.vars.contains_key(var);
-    if !declared("HOST") {
-        let _new = vars.insert("HOST".to_owned(), name.to_string());
-    }
-    let dir = desk.settings.folder.join(order::filled_from(dir, &vars));
-    let collectors: Vec<Collector> = terms
-        .facts
-        .iter()
-        .map(|collector| match collector {
-            Collector::Files { paths } => Collector::Files {
-                paths: paths
-                    .iter()
-                    .map(|path| order::filled_from(path, &vars))
-                    .collect(),
-            },
-            other => other.clone(),
-        })
-        .collect();
-    let site = Site {
-        dir: &dir,
-        vars: &vars,
-        secrets: &secrets.had,
-        key,
-    };
-    let mut facts = collect(site, &collectors);
-    // Baton's own words for where it is are no facts of the environment.
-    for own in vars.keys().filter(|var| !declared(var)) {
-        let _gone = facts.facts.remove(&FactName::new("env", own));
-    }
-    if let Some(why) = secrets.unknown(&collectors) {
-        let _before = facts
-            .layers
-            .insert("env".to_owned(), LayerStatus::Partial(why));
-    }
-    facts
-}
-
-/// A host this version cannot read: every layer says so.
-fn unreachable(terms: &ParityTerms) -> HostFacts {
-    let why = || LayerStatus::NotCollected("ssh hosts come with a later version".to_owned());
-    let layers = terms.facts.iter();
-    HostFacts {
-        facts: BTreeMap::new(),
-        layers: layers.map(|of| (of.layer().to_owned(), why())).collect(),
-    }
 }
 
 fn terms(desk: &Desk) -> Result<&ParityTerms, Failure> {
@@ -206,22 +75,17 @@ pub(crate) fn fingerprint(desk: &mut Desk, out: &Out, environment: &str) -> Resu
     let _known = place(desk, &environment)?;
     let _terms = terms(desk)?;
     out.progress(&format!("reading {environment}"));
-    let (blob, print) = taken(desk, &environment, None)?;
+    let (blob, print) = taken(desk, &environment)?;
     let whole = print
         .hosts
         .values()
-        .all(|facts| facts.layers.values().all(is_whole));
+        .all(|facts| facts.layers.values().all(LayerStatus::is_whole));
     show::fingerprint(desk, out, &blob, &print);
     Ok(if whole && !print.hosts.is_empty() {
         Exit::Good
     } else {
         Exit::Unknown
     })
-}
-
-/// Whether a layer can be compared: read whole, or known not to be there.
-fn is_whole(status: &LayerStatus) -> bool {
-    matches!(status, LayerStatus::Ok | LayerStatus::Absent)
 }
 
 /// `baton parity [ENV [ENV]]`.

@@ -54,7 +54,7 @@ parity:
   fresh: 24h
   facts:
     - env: { names: ["DB*"] }
-    - files: { paths: ["config/**"] }
+    - files: { paths: ["config/**", installed] }
   rules:
     - { match: "env:DB_KEY", is: must-differ }
 success: { declined: Nobody calls it yet, by: dana }

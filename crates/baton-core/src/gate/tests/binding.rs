@@ -6,6 +6,7 @@ use crate::event::{Event, Outcome};
 use crate::gate::*;
 use crate::handoff::contract::*;
 use crate::id::*;
+use crate::parity::round_trip::{Mark, Residue, RoundTrip};
 use crate::time::Duration;
 
 /// The blockers of two questions as `code name: cause`.
@@ -191,6 +192,7 @@ fn rehearse(
     let mut opened = Event::RunOpened(rehearsal_terms(&world.plan));
     change(world, &mut opened);
     world.say_in(at, "omar", Some(run), opened);
+    world.say_in(at, "baton", Some(run), Event::RoundTrip(round_trip()));
     let mut ended = Event::RunEnded {
         outcome: Outcome::Succeeded,
         because: "it went as asked".to_owned(),
@@ -219,7 +221,7 @@ fn the_latest_rehearsal_counts_but_not_one_broken_on_purpose() {
     rehearse(&mut world, at, "run_failed", fails);
     assert_eq!(world.codes(), ["rehearsal.failed"]);
     assert_eq!(
-        unproven(&world.plan, &world.facts()),
+        unproven(&world.plan, &world.facts(), world.now),
         [],
         "the way back was seen before"
     );
@@ -254,7 +256,7 @@ fn a_rehearsal_broken_on_purpose_counts_not_for_it_either() {
     );
     assert_eq!(world.codes(), ["rehearsal.missing"]);
     let steps = [StepId::from("install")];
-    assert_eq!(unproven(&world.plan, &world.facts()), steps);
+    assert_eq!(unproven(&world.plan, &world.facts(), world.now), steps);
 }
 
 #[test]
@@ -272,6 +274,98 @@ fn undos_behind_a_point_of_no_return_are_unproven_by_name() {
     assert_eq!(world.codes(), [""; 0]);
 }
 
+fn residue(name: &str, host: &str, back: &str) -> Residue {
+    Residue {
+        name: name.to_owned(),
+        before: Some("2.3.9".to_owned()),
+        back: Some(back.to_owned()),
+        host: HostName::from(host),
+    }
+}
+
+/// The world after a rehearsal whose fingerprints said this.
+fn after_a_trip(change: impl Fn(&mut RoundTrip)) -> World {
+    let mut world = World::ready();
+    for said in &mut world.story {
+        if let Event::RoundTrip(trip) = &mut said.event {
+            change(trip);
+        }
+    }
+    world
+}
+
+#[test]
+fn a_way_back_counts_when_the_fingerprints_show_that_everything_came_back() {
+    let install = [StepId::from("install")];
+    let unproven = |world: &World| unproven(&world.plan, &world.facts(), world.now);
+    let says = |world: &World| -> Vec<(Vec<String>, String)> {
+        let blockers = world.verdict().blockers.into_iter();
+        let about = blockers.filter(|note| note.code.0 == "rehearsal.undo-unproven");
+        about.map(|note| (note.names, note.says)).collect()
+    };
+
+    let blind = after_a_trip(|trip| trip.changed = 0);
+    assert_eq!(unproven(&blind), install);
+    assert!(
+        says(&blind)[0]
+            .1
+            .starts_with("Nothing that the contract collects changed")
+    );
+
+    let mut unseen = World::ready();
+    unseen.forget(|said| matches!(said.event, Event::RoundTrip(_)));
+    assert_eq!(unproven(&unseen), install);
+    assert!(says(&unseen)[0].1.contains("took no fingerprints"));
+
+    let mut left = after_a_trip(|trip| {
+        trip.residues = vec![
+            residue("files:app", "web1", "2.4.0"),
+            residue("files:app", "web2", "2.4.0"),
+            residue("files:log", "web1", "new"),
+        ];
+    });
+    assert_eq!(unproven(&left), install);
+    let said = says(&left);
+    assert_eq!(said.len(), 2);
+    assert_eq!(said[0].0, ["files:app"]);
+    assert!(
+        said[0]
+            .1
+            .ends_with("left files:app on web1 and web2 as 2.4.0; before it was 2.3.9."),
+        "{said:?}"
+    );
+
+    // Each residue is explained by itself; the last explanation proves the way back.
+    let code = Code::blocker("rehearsal.undo-unproven").unwrap();
+    left.waive(code, &["files:app"], "2026-12-01T00:00:00Z");
+    assert_eq!((says(&left).len(), unproven(&left).len()), (1, 1));
+    left.waive(code, &["files:log"], "2026-12-01T00:00:00Z");
+    assert_eq!((says(&left).len(), unproven(&left).len()), (0, 0));
+    left.now = time("2026-12-01T00:00:00Z");
+    assert_eq!(
+        unproven(&left),
+        install,
+        "an explanation that is over explains nothing"
+    );
+
+    // More than can be named cannot be explained.
+    let mut more = after_a_trip(|trip| trip.left_out = 7);
+    more.waive(code, &["files:*"], "2026-12-01T00:00:00Z");
+    assert_eq!(unproven(&more), install);
+}
+
+#[test]
+fn where_nobody_reads_the_environments_the_steps_own_verify_is_all_there_is() {
+    let mut world = World::with(|plan| {
+        plan.contract.parity = Section::Declined(Declined {
+            declined: "one host, by hand".to_owned(),
+            by: at(Handle::from("pia")),
+        });
+    });
+    world.forget(|said| matches!(said.event, Event::RoundTrip(_)));
+    assert_eq!(unproven(&world.plan, &world.facts(), world.now), []);
+}
+
 #[test]
 fn the_rehearsed_environment_is_judged_as_it_was_before() {
     let mut world = World::ready();
@@ -283,8 +377,8 @@ fn the_rehearsed_environment_is_judged_as_it_was_before() {
         Said {
             at: time("2026-11-24T08:00:00Z"),
             by: "omar",
-            run: None,
-            event: print_event("staging", Some(REHEARSAL)),
+            run: Some(REHEARSAL),
+            event: print_event("staging", Some(Mark::Before)),
         },
     );
     let mut after = print_event("staging", None);

@@ -14,8 +14,8 @@ use crate::handoff::plan::Plan;
 use crate::id::*;
 use crate::ledger::canon::genesis;
 use crate::ledger::{Draft, Entry};
-use crate::parity::Collector;
 use crate::parity::fingerprint::asked;
+use crate::parity::{Collector, Mark, RoundTrip};
 use crate::time::Duration;
 
 /// One thing that happened, still without its place in the ledger.
@@ -185,6 +185,8 @@ impl World {
         let run = Some(REHEARSAL);
         let opened = Event::RunOpened(rehearsal_terms(&self.plan));
         self.say_in("2026-11-24T09:00:00Z", "omar", run, opened);
+        let trip = Event::RoundTrip(round_trip());
+        self.say_in("2026-11-24T09:40:00Z", "baton", run, trip);
         let ended = Event::RunEnded {
             outcome: Outcome::Succeeded,
             because: "forward, back and forward again".to_owned(),
@@ -308,12 +310,24 @@ impl World {
     }
 }
 
-pub(super) fn print_event(env: &str, before: Option<&str>) -> Event {
+pub(super) fn print_event(env: &str, mark: Option<Mark>) -> Event {
     Event::Fingerprinted {
         environment: EnvName::from(env),
         definition: digest(env),
         collectors: asked(&[Collector::Os]),
         fingerprint: digest(&format!("print of {env}")),
-        before: before.map(RunId::from),
+        mark,
+    }
+}
+
+/// What the fingerprints of a rehearsal say when everything came back.
+pub(super) fn round_trip() -> RoundTrip {
+    RoundTrip {
+        before: digest("print of staging"),
+        forward: digest("print of staging with the release"),
+        back: digest("print of staging"),
+        changed: 3,
+        residues: Vec::new(),
+        left_out: 0,
     }
 }

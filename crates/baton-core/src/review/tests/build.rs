@@ -9,6 +9,7 @@ use crate::event::{Ending, Event, FenceRole, Leg, Outcome, RunKind, RunTerms};
 use crate::handoff::plan::Plan;
 use crate::id::{AttemptId, Digest, Epoch, Handle, HostName, MeasureId, RunId, Seq, StepId};
 use crate::ledger::canon::{BATON, Draft, Entry, genesis};
+use crate::parity::round_trip::{Residue, RoundTrip};
 use crate::time::Duration;
 use crate::watch::{Counts, Decision, Design, Finding, State, Verdict};
 
@@ -183,6 +184,26 @@ impl Tale {
             planned,
             because: because.to_owned(),
         })
+    }
+
+    /// What the fingerprints of a rehearsal say: what is not as it was.
+    pub(super) fn trip(&mut self, changed: u64, left: &[&str]) -> &mut Self {
+        let blob = || Digest::of(b"print");
+        let residues = left.iter().map(|name| Residue {
+            name: (*name).to_owned(),
+            before: Some("1".to_owned()),
+            back: Some("2".to_owned()),
+            host: HostName::from("web1"),
+        });
+        let residues = residues.collect();
+        self.baton(Event::RoundTrip(RoundTrip {
+            before: blob(),
+            forward: blob(),
+            back: blob(),
+            changed,
+            residues,
+            left_out: 0,
+        }))
     }
 
     pub(super) fn judged(&mut self, decision: Decision, bad: u64, because: &str) -> &mut Self {

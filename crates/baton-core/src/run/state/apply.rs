@@ -2,8 +2,9 @@
 
 use super::{Attempt, Call, Illegal, Mode, Place, State};
 use crate::event::{Event, Leg, Outcome, RunKind};
-use crate::id::{Epoch, HostName, StepId};
+use crate::id::{Digest, Epoch, HostName, StepId};
 use crate::ledger::Entry;
+use crate::parity::{Mark, RoundTrip};
 
 mod attempt;
 mod back;
@@ -78,6 +79,12 @@ impl State {
                 planned,
                 because,
             } => self.leg_began(*leg, *planned, because),
+            Event::Fingerprinted {
+                mark: Some(mark),
+                fingerprint,
+                ..
+            } => self.surveyed_at(*mark, fingerprint),
+            Event::RoundTrip(found) => self.came_back(found),
             Event::Frozen { because } => {
                 let because = because.clone();
                 self.mode = Mode::Frozen { because };
@@ -93,6 +100,26 @@ impl State {
             Event::Said { .. } | Event::Joined | Event::Left | Event::Voted { .. } => Ok(()),
             other => illegal(format!("this belongs to no run: {other:?}")),
         }
+    }
+
+    fn surveyed_at(&mut self, mark: Mark, print: &Digest) -> Result<(), Illegal> {
+        if !self.lacks(mark) {
+            return illegal("this run asks for no such fingerprint");
+        }
+        let _none = self.prints.insert(mark, print.clone());
+        Ok(())
+    }
+
+    fn came_back(&mut self, found: &RoundTrip) -> Result<(), Illegal> {
+        let taken = |mark, print| self.prints.get(&mark) == Some(print);
+        let of_these = taken(Mark::Before, &found.before)
+            && taken(Mark::Forward, &found.forward)
+            && taken(Mark::Back, &found.back);
+        if !of_these || self.round_trip.is_some() {
+            return illegal("this is not said of the fingerprints of this run");
+        }
+        self.round_trip = Some(found.clone());
+        Ok(())
     }
 
     fn taken_over(&mut self) -> Result<(), Illegal> {

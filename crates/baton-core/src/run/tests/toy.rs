@@ -13,6 +13,7 @@ use crate::id::{
 };
 use crate::ledger::canon::genesis;
 use crate::ledger::{Draft, Entry};
+use crate::parity::{Mark, RoundTrip};
 use crate::run::state::Mode;
 use crate::run::waits::{Ask, waits};
 use crate::run::{Illegal, Next, State, next};
@@ -165,6 +166,7 @@ impl Toy {
                 }
                 Next::Begin { step, host, role } => self.begin(step, host, role),
                 Next::Start(attempt) => self.carry_out(attempt),
+                Next::Survey(mark) => self.survey(mark),
                 other => return other,
             }
         }
@@ -205,6 +207,33 @@ impl Toy {
             took: crate::time::Duration::default(),
         };
         self.say("baton", event);
+    }
+
+    fn survey(&mut self, mark: Mark) {
+        self.did.push(format!("survey {mark:?}"));
+        let of = |mark: Mark| Digest::of(format!("{mark:?}").as_bytes());
+        let print = Event::Fingerprinted {
+            environment: EnvName::from("prod"),
+            definition: Digest::of(b"prod"),
+            collectors: Digest::of(b"os"),
+            fingerprint: of(mark),
+            mark: Some(mark),
+        };
+        self.say("baton", print.clone());
+        assert!(self.try_say("baton", print).is_err(), "once is enough");
+        let trip = Event::RoundTrip(RoundTrip {
+            before: of(Mark::Before),
+            forward: of(Mark::Forward),
+            back: of(Mark::Back),
+            changed: 1,
+            residues: Vec::new(),
+            left_out: 0,
+        });
+        if mark == Mark::Back {
+            self.say("baton", trip);
+        } else {
+            assert!(self.try_say("baton", trip).is_err(), "it takes all three");
+        }
     }
 
     pub(super) fn did(&self) -> Vec<&str> {

@@ -10,7 +10,7 @@ use baton_core::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Known, is_whole};
+use super::Known;
 use crate::args::Format;
 use crate::desk::Desk;
 use crate::formats::{Finding, Group, Sheet};
@@ -48,7 +48,7 @@ pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerp
     ));
     let mut unread: BTreeMap<String, Vec<&HostName>> = BTreeMap::new();
     for (name, host) in &print.hosts {
-        for (layer, status) in host.layers.iter().filter(|(_, status)| !is_whole(status)) {
+        for (layer, status) in host.layers.iter().filter(|(_, status)| !status.is_whole()) {
             let says = format!("{layer}: {status}");
             unread.entry(says).or_default().push(name);
         }
