@@ -467,6 +467,23 @@ impl Desk {
         })
     }
 
+    /// Every entry of a run, in its order.
+    pub(crate) fn each_of(
+        &mut self,
+        run: &RunId,
+        mut take: impl FnMut(Entry),
+    ) -> Result<(), Failure> {
+        let mut after = Seq(0);
+        loop {
+            let page = self.log.read_run(run, after, PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.seq;
+            page.into_iter().for_each(&mut take);
+        }
+    }
+
     /// Keeps a value as a blob.
     pub(crate) fn keep(&mut self, value: &impl serde::Serialize) -> Result<Digest, Failure> {
         Ok(self.log.put(&canonical(value))?)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use baton_core::event::{Outcome, RunKind};
+use baton_core::event::{Event, Outcome, RunKind};
 use baton_core::id::{Handle, RunId};
 use baton_core::ledger::Entry;
 use baton_core::review::timeline::{Feed, Weight};
@@ -25,6 +25,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::{Out, Tone};
 
+/// What is said when the run is paused and a command is under way.
+const UNDER_WAY: &str =
+    "what is under way is seen to its end first; Ctrl-C again leaves it running by itself";
+
 /// Drives a run until it is over, frozen, or the person here leaves.
 pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Result<Exit, Failure> {
     let local = Local {
@@ -37,9 +41,14 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
     let plan = fold(&mut desk.log, run)?.plan;
     let steal = driver_is_gone(desk, run)?;
     let mut feed = Feed::new(&plan);
+    // What was told before is not told again, but what follows needs it.
+    desk.each_of(run, |entry| drop(feed.take(&entry)))?;
     let mut asked: Vec<Waiting> = Vec::new();
     let mut observer = |entry: &Entry, state: &State| {
         show(out, &mut feed, entry);
+        if matches!(entry.event, Event::Paused { .. }) && state.active().next().is_some() {
+            out.progress(UNDER_WAY);
+        }
         let now = waits(state, Timestamp::now());
         if now != asked {
             now.iter()

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use baton_core::diag::{Question, list};
 use baton_core::event::{Event, Leg, Outcome};
 use baton_core::gate::{Answer, QuestionState, Verdict, assess};
-use baton_core::id::{Handle, LessonId, MeasureId, RunId, Seq};
+use baton_core::id::{Handle, LessonId, MeasureId, RunId};
 use baton_core::run::State;
 use baton_core::run::state::{Mode, Progress};
 use baton_core::run::waits::{Waiting, waits};
 use baton_core::time::Duration;
 use baton_core::watch;
 use baton_engine::drive::fold;
-use baton_store::Log as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -27,8 +26,6 @@ use crate::render::{Mark, Out, Tone, cell, marked, marks, toned};
 const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 /// How many looks of the judge are drawn, the latest ones.
 const LOOKS_SHOWN: usize = 40;
-/// How many entries are read at a time.
-const PAGE: usize = 10_000;
 
 /// `baton status [--watch]`.
 pub(crate) fn run(desk: &mut Desk, out: &Out, again: bool) -> Result<Exit, Failure> {
@@ -383,17 +380,8 @@ fn hosts(progress: &Progress<'_>) -> String {
 impl Judged {
     fn look(desk: &mut Desk, run: &RunId) -> Result<Self, Failure> {
         let mut judged = Self::default();
-        let mut after = Seq(0);
-        loop {
-            let page = desk.log.read_run(run, after, PAGE)?;
-            let Some(last) = page.last() else {
-                return Ok(judged);
-            };
-            after = last.seq;
-            for entry in page {
-                judged.take(entry.event);
-            }
-        }
+        desk.each_of(run, |entry| judged.take(entry.event))?;
+        Ok(judged)
     }
 
     fn take(&mut self, event: Event) {

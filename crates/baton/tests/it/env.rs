@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -36,6 +38,44 @@ impl Ran {
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.out)
             .unwrap_or_else(|error| panic!("{error}\n--- out\n{}\n--- err\n{}", self.out, self.err))
+    }
+}
+
+/// The binary while it runs.
+pub(crate) struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    read: String,
+}
+
+impl Running {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Reads on until a line holds this text.
+    #[track_caller]
+    pub(crate) fn reads(&mut self, text: &str) {
+        loop {
+            let from = self.read.len();
+            let read = self.out.read_line(&mut self.read).unwrap();
+            assert!(read > 0, "it ended without {text}:\n{}", self.read);
+            if self.read[from..].contains(text) {
+                return;
+            }
+        }
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Ran {
+        let _rest = self.out.read_to_string(&mut self.read).unwrap();
+        let done = self.child.wait_with_output().unwrap();
+        Ran {
+            code: done.status.code().unwrap_or(-1),
+            out: self.read,
+            err: String::from_utf8(done.stderr).unwrap(),
+        }
     }
 }
 
@@ -90,10 +130,35 @@ impl TestEnv {
         self.run(person, &all)
     }
 
+    /// Starts the binary as a person and leaves it running.
+    pub(crate) fn start(&self, person: &str, args: &[&str]) -> Running {
+        let mut all = args.to_vec();
+        all.extend(["--as", person]);
+        let mut command = self.command(person, &all);
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Running {
+            child,
+            out,
+            read: String::new(),
+        }
+    }
+
     fn run(&self, home: &str, args: &[&str]) -> Ran {
+        let done = self.command(home, args).output().unwrap();
+        Ran {
+            code: done.status.code().unwrap_or(-1),
+            out: String::from_utf8(done.stdout).unwrap(),
+            err: String::from_utf8(done.stderr).unwrap(),
+        }
+    }
+
+    fn command(&self, home: &str, args: &[&str]) -> Command {
         let home = self.root.path().join("home").join(home);
         fs::create_dir_all(&home).unwrap();
-        let done = Command::new(env!("CARGO_BIN_EXE_baton"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        let _command = command
             .args(args)
             .current_dir(self.work())
             .env_clear()
@@ -104,14 +169,8 @@ impl TestEnv {
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
             .envs(&self.vars)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        Ran {
-            code: done.status.code().unwrap_or(-1),
-            out: String::from_utf8(done.stdout).unwrap(),
-            err: String::from_utf8(done.stderr).unwrap(),
-        }
+            .stdin(Stdio::null());
+        command
     }
 
     /// Whether these bytes stand anywhere in Baton's own folder: the ledger, its

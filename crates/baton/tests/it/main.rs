@@ -14,3 +14,5 @@ mod lint;
 mod look;
 
 mod record;
+
+mod run;
