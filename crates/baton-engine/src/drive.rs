@@ -20,6 +20,7 @@ use baton_core::event::{Event, Outcome};
 use baton_core::handoff::plan::{PLAN_FORMAT, Plan};
 use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::canon::BATON;
+use baton_core::ledger::clock::{ClockWentBack, believe};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::parity::{Fingerprint, Mark, RoundTrip};
 use baton_core::run::order::{lease_name, order};
@@ -61,6 +62,9 @@ pub enum DriveError {
     /// The world was lost from sight.
     #[error(transparent)]
     Lost(#[from] Lost),
+    /// The clock cannot be believed.
+    #[error(transparent)]
+    Clock(#[from] ClockWentBack),
     /// The ledger has no such run.
     #[error("the ledger has no run {0}")]
     NoRun(RunId),
@@ -168,6 +172,8 @@ pub struct Driver<'a, L, W> {
     lease: String,
     epoch: Epoch,
     renewed: Timestamp,
+    /// The latest moment that this driver has seen.
+    latest: Timestamp,
     state: State,
     head: Seq,
     seen: u64,
@@ -211,6 +217,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             lease,
             epoch,
             renewed: now,
+            latest: now,
             state,
             head,
             seen,
@@ -236,6 +243,8 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
     pub fn drive(mut self) -> Result<(Halted, State), DriveError> {
         loop {
             let now = self.world.now();
+            believe(self.latest, now)?;
+            self.latest = self.latest.max(now);
             match next(&self.state, &self.begun, now) {
                 Next::Record(event) => self.stage(event, BATON, false)?,
                 Next::Begin { step, host, role } => {

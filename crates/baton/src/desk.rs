@@ -15,6 +15,7 @@ use baton_core::handoff::contract::{self, Contract, Freeze};
 use baton_core::handoff::plan::{self, Plan};
 use baton_core::handoff::runbook::{self, Runbook};
 use baton_core::id::{Digest, EnvName, Handle, HandoffId, RunId, Seq, canonical};
+use baton_core::ledger::clock::believe;
 use baton_core::ledger::{Draft, Entry};
 use baton_core::parity::Fingerprint;
 use baton_core::run::State;
@@ -185,7 +186,18 @@ impl Desk {
             head: Seq(0),
         };
         desk.catch_up()?;
+        desk.believe_clock()?;
         Ok(desk)
+    }
+
+    /// Refuses to go by a clock that lies behind the ledger.
+    fn believe_clock(&mut self) -> Result<(), Failure> {
+        let before_last = Seq(self.head.0.saturating_sub(1));
+        let recorded = self.log.read(before_last, 1)?;
+        if let Some(last) = recorded.first() {
+            believe(last.at, Timestamp::now())?;
+        }
+        Ok(())
     }
 
     /// The plan for another environment.

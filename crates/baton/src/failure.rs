@@ -6,6 +6,7 @@
 use std::error::Error;
 
 use baton_core::diag::Note;
+use baton_core::ledger::clock::ClockWentBack;
 use baton_core::run::Illegal;
 use baton_engine::drive::DriveError;
 use baton_engine::world::Lost;
@@ -136,12 +137,21 @@ impl From<DriveError> for Failure {
             DriveError::Lost(Lost(why)) => Self::part("cannot see what became of the run")
                 .hint("nothing is lost: `baton resume` finds out and goes on")
                 .caused(why),
+            DriveError::Clock(back) => Self::from(back),
             DriveError::NoRun(run) => Self::wrong(format!("there is no run {run}")),
             error @ DriveError::Plan { .. } => Self::part(error.to_string()),
             error @ DriveError::Illegal { .. } => {
                 Self::new(Kind::Bug, "the run's ledger contradicts itself").because(&error)
             }
         }
+    }
+}
+
+impl From<ClockWentBack> for Failure {
+    fn from(back: ClockWentBack) -> Self {
+        Self::part(back.to_string()).hint(
+            "set the clock right and ask again; nothing was judged or recorded by it, and commands under way go on",
+        )
     }
 }
 

@@ -5,6 +5,11 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::process::Command;
 
+use baton_core::event::Event;
+use baton_core::id::Seq;
+use baton_core::ledger::Draft;
+use baton_core::time::Duration;
+use baton_store::{Log as _, SqliteLog};
 use rustix::process::Signal;
 
 use crate::env::TestEnv;
@@ -238,4 +243,42 @@ fn floods_and_bytes_are_kept_bounded_and_services_live_on() {
     assert!(ledger.len() < 20_000_000, "{}", ledger.len());
     let _record = env.baton(&["record", "export", "record.jsonl"]).exits(0);
     let _verified = env.baton(&["record", "verify", "record.jsonl"]).exits(0);
+}
+
+#[test]
+fn a_clock_that_went_back_is_not_believed() {
+    let env = with(&step("one", "", "echo one >> did", "true"));
+    let _signed = env.says("pia", &["sign", "signed"]).exits(0);
+    let path = env.work().join(".baton/ledger.db");
+    let mut log = SqliteLog::open(&path).unwrap();
+    let last = log.read(Seq(0), 100).unwrap().pop().unwrap();
+    let in_an_hour = Duration::from_secs(3600).after(last.at);
+    let draft = Draft {
+        at: in_an_hour,
+        by: last.by,
+        handoff: last.handoff,
+        run: None,
+        event: Event::Joined,
+    };
+    let _entries = log.append(vec![draft], None, None).unwrap();
+    let (head, _) = log.head().unwrap();
+
+    for command in [
+        &["check"][..],
+        &["say", "hello"],
+        &["rehearse", "--yes"],
+        &["status"],
+    ] {
+        let ran = env.says("omar", command).exits(3);
+        assert!(
+            ran.err.contains("the clock went back by 59 min"),
+            "{}",
+            ran.err
+        );
+        assert!(ran.err.contains("set the clock right"), "{}", ran.err);
+    }
+    assert_eq!(log.head().unwrap().0, head, "nothing was recorded");
+    // What judges nothing still answers.
+    let _lint = env.baton(&["lint"]).exits(0);
+    let _record = env.baton(&["record", "export", "record.jsonl"]);
 }
