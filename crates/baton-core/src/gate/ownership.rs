@@ -166,9 +166,14 @@ fn unaccepted<'d>(
         waits.push(duty.owners.iter().collect());
     }
     // The one owner who accepted cannot be their own backup.
-    let second = |by: &&Handle| owners.len() != 1 || *by != owners[0];
+    let only = owners.first().filter(|_| owners.len() == 1).copied();
+    let second = |by: &&Handle| Some(*by) != only;
     if !backups.iter().any(second) {
-        let candidates: Vec<&Handle> = duty.backups.iter().filter(second).collect();
+        let mut candidates: Vec<&Handle> = duty.backups.iter().filter(second).collect();
+        if candidates.is_empty() && !duty.backups.is_empty() {
+            // Nobody else stands in, so somebody else has to own it.
+            candidates = duty.owners.iter().filter(second).collect();
+        }
         if !candidates.is_empty() {
             waits.push(candidates);
         }

@@ -1,6 +1,7 @@
 //! Who is at work when their step or role is due, and who is needed twice.
 
 use super::world::*;
+use crate::event::Event;
 use crate::gate::*;
 use crate::handoff::contract::Hours;
 use crate::handoff::runbook::NotBefore;
@@ -165,4 +166,21 @@ fn nobody_owns_two_steps_at_once() {
     assert_eq!(said(&other), [""; 0]);
     world.plan.steps[2].after_ids = vec![StepId::from("install")];
     assert_eq!(said(&world), [""; 0]);
+}
+
+#[test]
+fn one_person_is_not_both_owner_and_backup_of_a_teams_step() {
+    // Anybody of operations owns it, and omar stands in: once omar has accepted
+    // it as an owner, it still waits for the other owner.
+    let mut world = World::with(|plan| {
+        plan.steps[0].owners = ["omar", "pia"].map(Handle::from).to_vec();
+        plan.steps[0].backups = vec![Handle::from("omar")];
+    });
+    assert_eq!(said(&world), [""; 0]);
+    for said in world.story.iter_mut().filter(|said| said.by == "pia") {
+        if let Event::AcceptedMine { items } = &mut said.event {
+            items.remove("step:back-up");
+        }
+    }
+    assert_eq!(said(&world), ["ownership.not-accepted pia step:back-up"]);
 }
