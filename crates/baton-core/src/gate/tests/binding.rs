@@ -69,7 +69,10 @@ const STALE: &[(Change, &[&str])] = &[
     ),
     (
         |w| environment_changes(w, "production"),
-        &["definition.blind-measure errors"],
+        &[
+            "definition.blind-measure errors",
+            "definition.stale privacy: the environment production has changed since.",
+        ],
     ),
     (
         |w| w.plan.digests.procedure = digest("another"),
