@@ -376,15 +376,24 @@ pub fn nearest<'a>(
         .map(|(_, candidate)| candidate)
 }
 
+/// Whether a character changes how the text around it is seen: one that moves a
+/// terminal's cursor, or turns the direction of writing ([`reorders`], or one of
+/// the marks of Unicode UAX 9, section 2.6).
+pub fn misleads(c: char) -> bool {
+    c.is_control() || reorders(c) || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}')
+}
+
+/// Whether a character shows the text behind it in another order than that in
+/// which it is read and run: the embeddings, overrides and isolates of Unicode
+/// UAX 9, sections 2.1 to 2.5.
+pub fn reorders(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// A text as a note repeats it: the first characters of a long one, and
-/// nothing in it that could move a terminal's cursor or turn the direction of
-/// writing (Unicode UAX 9).
+/// nothing in it that [`misleads`].
 pub fn brief(text: &str) -> Cow<'_, str> {
     const MOST: usize = 60;
-    let misleads = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
     let end = text.char_indices().nth(MOST).map(|(end, _)| end);
     if end.is_none() && !text.contains(misleads) {
         return Cow::Borrowed(text);
@@ -465,6 +474,7 @@ mod tests {
     fn texts_are_repeated_short_and_harmless() {
         assert_eq!(brief("dana"), "dana");
         assert_eq!(brief("a\u{1b}[2J\u{202e}"), "a\\u{1b}[2J\\u{202e}");
+        assert_eq!(brief("\u{61c}\u{9b}"), "\\u{61c}\\u{9b}");
         assert_eq!(brief(&"é".repeat(61)), "é".repeat(60) + "…");
     }
 

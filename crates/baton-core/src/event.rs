@@ -4,8 +4,9 @@
 //! room, timeline and review are folds over entries of the ledger, each of
 //! which wraps one event ([`crate::ledger::Entry`]).
 //!
-//! Format rule: kinds and fields are only ever added, a new field has a
-//! default, and nothing changes its meaning. A reader that meets a kind it does
+//! Format rule: kinds and fields are only ever added, nothing changes its
+//! meaning, and a new field has a default with which it is left out, so that
+//! the canonical bytes of older entries stay what they were. A reader that meets a kind it does
 //! not know refuses the ledger by name instead of skipping it.
 
 use std::collections::BTreeMap;
@@ -55,6 +56,9 @@ pub enum Event {
         definition: Digest,
         /// Digest of the artifacts.
         release: Digest,
+        /// Digest of the environment it names, when it names one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        environment: Option<Digest>,
     },
     /// A success measure was asked for live data.
     MeasureSeen {

@@ -26,6 +26,8 @@ pub struct Task {
     /// How long all of it should take, on all of its hosts; [`ASSUMED`] when
     /// nobody says.
     pub lasts: Option<Duration>,
+    /// How long the judge watches what it changed, before anything goes on.
+    pub watch: Duration,
     /// The earliest moment, where there is one.
     pub not_before: Option<Timestamp>,
 }
@@ -50,7 +52,7 @@ pub struct Slot {
     pub id: StepId,
     /// When it begins at the earliest.
     pub starts: Timestamp,
-    /// When it then ends.
+    /// When it then ends, watch included.
     pub ends: Timestamp,
     /// Whether its length is [`ASSUMED`], since nobody says.
     pub assumed: bool,
@@ -75,10 +77,11 @@ pub fn schedule(tasks: &[Task], start: Timestamp) -> Schedule {
             starts = moment;
             holder = None;
         }
+        let done = task.lasts.unwrap_or(ASSUMED).after(starts);
         steps.push(Slot {
             id: task.id.clone(),
             starts,
-            ends: task.lasts.unwrap_or(ASSUMED).after(starts),
+            ends: task.watch.after(done),
             assumed: task.lasts.is_none(),
         });
         held_by.push(holder);
@@ -175,6 +178,7 @@ mod tests {
             id: (*id).into(),
             after: after.iter().map(|id| (*id).into()).collect(),
             lasts: (*minutes > 0).then(|| Duration::from_secs(minutes * 60)),
+            watch: Duration::default(),
             not_before: moment.map(|minute| Duration::from_secs(minute * 60).after(start())),
         };
         written.iter().map(task).collect()

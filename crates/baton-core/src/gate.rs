@@ -43,7 +43,9 @@ use jiff::tz::{Offset, TimeZone};
 use serde::Serialize;
 
 pub use alignment::{Unopened, agree, expectation_definition, is_blind, to_open};
-pub use definition::{criterion_definition, due, measure_definition, measures_due};
+pub use definition::{
+    criterion_definition, criterion_environment, due, measure_definition, measures_due,
+};
 pub use facts::{Facts, Taken, commitment};
 pub use ownership::{item_digest, items_of, planned};
 pub use rehearsal::unproven;

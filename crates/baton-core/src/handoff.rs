@@ -13,7 +13,7 @@ mod shell;
 pub mod contract;
 mod forms;
 mod hours;
-mod waiver;
+pub(crate) mod waiver;
 
 mod check;
 mod parse;

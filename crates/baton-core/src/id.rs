@@ -100,6 +100,10 @@ names! {
     LessonId;
 }
 
+/// The handle of Baton itself, as the author of what it records. No person of a
+/// contract bears it.
+pub const BATON: &str = "baton";
+
 impl HostName {
     /// The folder of the contract, where steps without `on` and criteria run.
     /// Empty, so that no written name can mean it.

@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal as _, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
-use baton_core::diag::{FileKind, Note, Severity};
+use baton_core::diag::{FileKind, Note, Severity, misleads};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::args::{Format, Global};
@@ -407,10 +407,7 @@ fn paint(colour: bool, text: &str, tone: Tone) -> String {
 /// turn the direction of writing, so that no file, host or person can draw on
 /// somebody's terminal.
 pub(crate) fn clean(text: &str) -> Cow<'_, str> {
-    let bad = |c: char| {
-        (c.is_control() && c != '\n')
-            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-    };
+    let bad = |c: char| c != '\n' && misleads(c);
     if text.contains(bad) {
         Cow::Owned(
             text.chars()

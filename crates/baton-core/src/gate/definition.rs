@@ -98,6 +98,13 @@ pub fn criterion_definition(criterion: &Criterion) -> Digest {
     })
 }
 
+/// The digest of the environment a criterion names, to which its evidence is
+/// bound; `None` when it names none.
+pub fn criterion_environment<'a>(plan: &'a Plan, criterion: &Criterion) -> Option<&'a Digest> {
+    let named = criterion.environment.as_ref()?;
+    plan.digests.environments.get(&named.value)
+}
+
 /// What a look at a measure is bound to: where its numbers come from, what
 /// counts as bad, and the environment whose variables they use.
 pub fn measure_definition(plan: &Plan, measure: &Measure) -> Digest {
@@ -129,7 +136,7 @@ fn judge(
                 .get(id)
                 .and_then(|by| by.get(&person.value));
             let sign = format!("baton sign {id} --as {}", person.value);
-            let says = judge_signature(signed, release, now, criterion);
+            let says = judge_signature(plan, signed, release, now, criterion);
             says.map(|(code, says)| Note::error(code, says).next(sign))
         }
         _ => judge_run(plan, facts.criteria.get(id), release, now, criterion)
@@ -140,6 +147,7 @@ fn judge(
 }
 
 fn judge_signature(
+    plan: &Plan,
     signed: Option<&Signature>,
     release: &Digest,
     now: Timestamp,
@@ -151,13 +159,12 @@ fn judge_signature(
         let says = format!("{id} ({sentence}) waits for the signature of {person}.");
         return Some(("definition.unsigned", says));
     };
-    let mut changed = Vec::new();
-    if signed.release != *release {
-        changed.push("the release".to_owned());
-    }
-    if signed.definition != criterion_definition(criterion) {
-        changed.push("its own definition".to_owned());
-    }
+    let bound = (
+        &signed.release,
+        &signed.definition,
+        signed.environment.as_ref(),
+    );
+    let changed = changed(plan, bound, release, criterion);
     stale("signature", changed, signed.at, now, criterion).map(|says| ("definition.stale", says))
 }
 
@@ -177,7 +184,12 @@ fn judge_run(
         };
         return Some(Note::error("definition.missing", says));
     };
-    let changed = changed(plan, evidence, release, criterion);
+    let bound = (
+        &evidence.release,
+        &evidence.definition,
+        evidence.environment.as_ref(),
+    );
+    let changed = changed(plan, bound, release, criterion);
     if !changed.is_empty() {
         let says = stale("evidence", changed, evidence.at, now, criterion);
         return says.map(|says| Note::error("definition.stale", says));
@@ -238,20 +250,21 @@ fn failed(end: &Ending, says: String) -> Note {
     }
 }
 
+/// Which of release, definition and environment are not what they were.
 fn changed(
     plan: &Plan,
-    evidence: &Evidence,
+    (of_release, definition, environment): (&Digest, &Digest, Option<&Digest>),
     release: &Digest,
     criterion: &Criterion,
 ) -> Vec<String> {
     let mut changed = Vec::new();
-    if evidence.release != *release {
+    if of_release != release {
         changed.push("the release".to_owned());
     }
-    if evidence.definition != criterion_definition(criterion) {
+    if *definition != criterion_definition(criterion) {
         changed.push("its own definition".to_owned());
     } else if let Some(named) = &criterion.environment
-        && evidence.environment.as_ref() != plan.digests.environments.get(&named.value)
+        && environment != criterion_environment(plan, criterion)
     {
         changed.push(format!("the environment {}", named.value));
     }

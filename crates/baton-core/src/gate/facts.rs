@@ -24,7 +24,7 @@ use crate::parity::{Mark, RoundTrip};
 
 /// The version of the stored form of [`Facts`]. A cache of another version is
 /// thrown away and folded again.
-pub const FACTS_FORMAT: u32 = 2;
+pub const FACTS_FORMAT: u32 = 3;
 
 /// Everything the gate asks of one handoff's past, and the lessons of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -66,6 +66,7 @@ pub(super) struct Evidence {
 pub(super) struct Signature {
     pub(super) definition: Digest,
     pub(super) release: Digest,
+    pub(super) environment: Option<Digest>,
     pub(super) at: Timestamp,
 }
 
@@ -342,10 +343,12 @@ impl Facts {
                 criterion,
                 definition,
                 release,
+                environment,
             } => {
                 let signature = Signature {
                     definition: definition.clone(),
                     release: release.clone(),
+                    environment: environment.clone(),
                     at,
                 };
                 let of = self.signatures.entry(criterion.clone()).or_default();

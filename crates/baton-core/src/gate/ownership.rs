@@ -21,8 +21,9 @@ use crate::diag::{Note, list};
 use crate::forecast::{Clash, Schedule, Task, double_booked, schedule};
 use crate::handoff::contract::Window;
 use crate::handoff::plan::{Plan, Step};
-use crate::id::{Digest, Handle};
-use duty::{Duty, duties};
+use crate::id::{Digest, Handle, StepId};
+use crate::time::Duration;
+use duty::{Duty, Item, duties};
 
 /// Asks the question and notes what speaks against a yes.
 pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
@@ -49,17 +50,39 @@ fn starts(case: &Case<'_>) -> Option<Timestamp> {
     }
 }
 
-/// The steps of a plan as the forecast needs them; without those that run elsewhere.
+/// The steps of a plan as the forecast needs them; without those that run
+/// elsewhere: what waits for one of these waits for what it waits for. In the
+/// launch environment the judge watches after each stage of a step with `watch`.
 pub fn planned(plan: &Plan) -> Vec<Task> {
-    let steps = plan.steps.iter().filter(|step| !step.elsewhere);
-    steps
-        .map(|step| Task {
+    let launched = plan.environment == plan.contract.launch.environment.value;
+    let measures = plan.contract.success.defined();
+    let watched = launched && measures.is_some_and(|measures| !measures.is_empty());
+    let watch = |step: &Step| {
+        let each = step.written.watch.filter(|_| watched).unwrap_or_default();
+        let stages = u64::try_from(step.stages.len()).unwrap_or(u64::MAX);
+        Duration::from_millis(each.as_millis().saturating_mul(stages))
+    };
+    let mut tasks: Vec<Task> = Vec::with_capacity(plan.steps.len());
+    // For each step where its tasks stand: its own, or those behind one elsewhere.
+    let mut stands: BTreeMap<&StepId, BTreeSet<usize>> = BTreeMap::new();
+    for step in &plan.steps {
+        let after = step.after_ids.iter().filter_map(|id| stands.get(id));
+        let after: BTreeSet<usize> = after.flatten().copied().collect();
+        if step.elsewhere {
+            stands.insert(step.id(), after);
+            continue;
+        }
+        stands.insert(step.id(), [tasks.len()].into());
+        let after = after.into_iter().map(|at| tasks[at].id.clone()).collect();
+        tasks.push(Task {
             id: step.id().clone(),
-            after: step.after_ids.clone(),
+            after,
             lasts: step.written.expect,
+            watch: watch(step),
             not_before: plan.not_before(step),
-        })
-        .collect()
+        });
+    }
+    tasks
 }
 
 /// A single owner of two steps at once: the backup is there for the day the
@@ -83,8 +106,8 @@ fn check_bookings(case: &Case<'_>, schedule: &Schedule, notes: &mut Vec<Note>) {
     }
 }
 
-/// Steps without owner or backup are seen when the runbook is read; what was
-/// noted there is not said twice.
+/// Steps and roles without owner or backup are seen when the files are read;
+/// what was noted there is not said twice.
 fn check_owned(case: &Case<'_>, duties: &[Duty<'_>], notes: &mut Vec<Note>) {
     let linted: BTreeSet<(&str, &str)> = case
         .lint
@@ -100,7 +123,8 @@ fn check_owned(case: &Case<'_>, duties: &[Duty<'_>], notes: &mut Vec<Note>) {
             continue;
         };
         let (kind, name) = (duty.of.kind(), duty.of.name());
-        if linted.contains(&(code, name)) {
+        let is_read = matches!(duty.of, Item::Step(_) | Item::Role(..));
+        if is_read && linted.contains(&(code, name)) {
             continue;
         }
         let owner = duty.owners.first().cloned().or_else(|| case.giver());
@@ -166,9 +190,14 @@ fn unaccepted<'d>(
         waits.push(duty.owners.iter().collect());
     }
     // The one owner who accepted cannot be their own backup.
-    let second = |by: &&Handle| owners.len() != 1 || *by != owners[0];
+    let only = owners.first().filter(|_| owners.len() == 1).copied();
+    let second = |by: &&Handle| Some(*by) != only;
     if !backups.iter().any(second) {
-        let candidates: Vec<&Handle> = duty.backups.iter().filter(second).collect();
+        let mut candidates: Vec<&Handle> = duty.backups.iter().filter(second).collect();
+        if candidates.is_empty() && !duty.backups.is_empty() {
+            // Nobody else stands in, so somebody else has to own it.
+            candidates = duty.owners.iter().filter(second).collect();
+        }
         if !candidates.is_empty() {
             waits.push(candidates);
         }

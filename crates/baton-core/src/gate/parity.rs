@@ -1,7 +1,7 @@
 //! Does what we tested mirror what will run?
 //!
-//! Fingerprints of the launch environment and of every compared one must be
-//! there, fresh, of the present definitions and complete; then the core's
+//! Fingerprints of the launch environment, of every compared one and of the one
+//! it is rehearsed in must be there, fresh, of the present definitions and complete; then the core's
 //! comparison decides, among siblings and between environments. For the
 //! environment of the rehearsal the fingerprint taken before the rehearsal
 //! counts, while that rehearsal does: what the release itself changed there is
@@ -28,7 +28,7 @@ pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
         return;
     };
     let launch = &case.plan.environment;
-    let mut tested: BTreeSet<&EnvName> = terms.compare.iter().map(|name| &name.value).collect();
+    let mut tested = case.plan.contract.tested();
     tested.remove(launch);
 
     let lead = case.lead();
@@ -90,7 +90,9 @@ fn known_of<'a>(
         notes.push(Note::error("parity.stale", says).naming(name).next(next));
         return None;
     }
-    let Some(fingerprint) = case.readings.fingerprints.get(&print.fingerprint) else {
+    let read = case.readings.fingerprints.get(&print.fingerprint);
+    // One that says it is of another environment tells nothing of this one.
+    let Some(fingerprint) = read.filter(|read| read.environment == *name) else {
         let says = format!("The fingerprint of {name} cannot be read.");
         notes.push(
             Note::unknown("parity.not-collected", says)

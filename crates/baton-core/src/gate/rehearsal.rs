@@ -82,13 +82,16 @@ fn round_trip(plan: &Plan, id: &RunId, run: &Run) -> Vec<Note> {
     let note = |says: String| Note::error("rehearsal.undo-unproven", says);
     let Some(trip) = &run.round_trip else {
         let says = format!(
-            "The rehearsal in {place} ({id}) took no fingerprints, so nothing shows that its              way back brought everything back."
+            "The rehearsal in {place} ({id}) took no fingerprints, so nothing shows that its way \
+             back brought everything back."
         );
         return vec![note(says).naming(place)];
     };
     if trip.changed == 0 {
         let says = format!(
-            "Nothing that the contract collects changed when the rehearsal in {place} ({id}) went              forward, so nothing shows that its way back brings anything back; name under              `parity: facts:` what this release changes."
+            "Nothing that the contract collects changed when the rehearsal in {place} ({id}) went \
+             forward, so nothing shows that its way back brings anything back; name under \
+             `parity: facts:` what this release changes."
         );
         return vec![note(says).naming(place)];
     }

@@ -10,19 +10,14 @@ use jiff::Timestamp;
 use super::Waived;
 use crate::diag::{BLOCKERS, Code, Note};
 use crate::handoff::contract::{Contract, Waiver};
+use crate::handoff::waiver;
 use crate::id::Handle;
 use crate::parity::Pattern;
 
 /// Whether a blocker may be waived at all: not the two sides' own words, and
 /// not the waivers' own troubles.
 pub fn waivable(code: Code) -> bool {
-    let words = [
-        "alignment.not-offered",
-        "alignment.not-accepted",
-        "alignment.lapsed",
-    ];
-    let about_waivers = code.0.contains(".waiver-");
-    BLOCKERS.contains(&code.0) && !words.contains(&code.0) && !about_waivers
+    waiver::waivable(code.0).is_ok()
 }
 
 /// A waiver that could be read in full.

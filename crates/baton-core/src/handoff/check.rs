@@ -14,7 +14,7 @@ use super::names::is_name;
 use super::variables;
 use super::yaml::{MAX_NOTES, Node};
 use crate::diag::{Note, Span, brief, list, nearest};
-use crate::id::{EnvName, Handle};
+use crate::id::{BATON, EnvName, Handle};
 use crate::time::zone;
 
 /// Roles without which nobody can lead a launch or turn back.
@@ -201,6 +201,15 @@ impl<'c> Checker<'c> {
                 .keys()
                 .map(|name| (name.as_str(), "a person")),
         );
+        let own = contract.people.keys().find(|handle| ***handle == *BATON);
+        if let Some(handle) = own {
+            let says = format!("`{handle}` is how Baton itself signs what it records");
+            let (place, next) = (
+                format!("people.{handle}"),
+                "give this person another handle",
+            );
+            self.note("contract.value", place, None, says, next);
+        }
         for (key, what, name) in teams.chain(roles) {
             if let Some(other) = bearers.insert(name, what) {
                 let says = format!("`{name}` is both {other} and {what}");
@@ -351,7 +360,13 @@ impl<'c> Checker<'c> {
         let contract = self.contract;
         self.environment("launch.environment", &contract.launch.environment);
         if let Some(rehearsal) = contract.rehearsal.defined() {
-            self.environment(REHEARSED_IN, &rehearsal.environment);
+            let place = &rehearsal.environment;
+            self.environment(REHEARSED_IN, place);
+            if *place == contract.launch.environment {
+                let says = format!("`{REHEARSED_IN}` is `{}`, where the launch is", place.value);
+                let next = "name another environment, or decline `rehearsal`";
+                self.note("contract.value", REHEARSED_IN, place.span, says, next);
+            }
         }
     }
 

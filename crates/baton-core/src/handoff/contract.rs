@@ -5,7 +5,7 @@
 //! [`parse`] reads the text, [`check`] looks at what its names refer to, and
 //! `schema::json_schema` says the same to editors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use jiff::Timestamp;
@@ -186,6 +186,18 @@ impl Contract {
         }
         let team = self.teams.get(who)?;
         Some(team.iter().map(|member| member.value.clone()).collect())
+    }
+
+    /// The environments that are compared with the one of the launch: those of
+    /// `compare`, and the one of the rehearsal, which must be at parity to mean
+    /// anything. None where parity is not asked for.
+    pub fn tested(&self) -> BTreeSet<&EnvName> {
+        let Some(terms) = self.parity.defined() else {
+            return BTreeSet::new();
+        };
+        let rehearsed = self.rehearsal.defined().map(|terms| &terms.environment);
+        let named = terms.compare.iter().chain(rehearsed);
+        named.map(|name| &name.value).collect()
     }
 
     /// How the judge watches: as written, or [`WatchTerms::default`].

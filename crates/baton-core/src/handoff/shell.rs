@@ -24,7 +24,6 @@ pub(super) const PROCESS_VARIABLES: &[&str] = &[
     "FUNCNAME",
     "GROUPS",
     "HOME",
-    "HOST",
     "HOSTNAME",
     "HOSTTYPE",
     "IFS",

@@ -220,11 +220,9 @@ impl Check<'_, '_> {
         let Some(parity) = contract.parity.defined() else {
             return;
         };
-        let compared = parity
-            .compare
-            .iter()
-            .filter_map(|name| scopes.get(&name.value));
-        for scope in compared.chain([launch]) {
+        let mut read = contract.tested();
+        read.insert(launch.name);
+        for scope in read.into_iter().filter_map(|name| scopes.get(name)) {
             for (at, collector) in parity.facts.iter().enumerate() {
                 let place = |key| format!("parity.facts[{}].{key}", at + 1);
                 match collector {

@@ -15,7 +15,7 @@ mod words;
 
 use std::rc::Rc;
 
-use crate::diag::{FileKind, Note, Span};
+use crate::diag::{FileKind, Note, Span, reorders};
 
 /// The largest file that is read: about 5,000 criteria. A larger one is a
 /// mistake (a dump, a binary), and reading it would only cost time.
@@ -178,12 +178,12 @@ fn decode(bytes: &[u8]) -> Result<&str, Box<Note>> {
         );
         Box::new(refuse("contract.syntax", says, "save the file as UTF-8").at(span))
     })?;
-    let control = |b: &u8| (*b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || *b == 0x7f;
-    if let Some(at) = bytes.iter().position(control) {
-        let code = bytes[at];
-        let says = format!("the file holds the control character U+{code:04X}, which no text has");
+    let strange = |c: char| reorders(c) || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'));
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| strange(*c)) {
+        let code = u32::from(c);
+        let says = format!("the file holds the character U+{code:04X}, which nobody sees");
         let next = "delete the character; a double-quoted text can hold it as an escape";
-        let span = Span::in_text(FileKind::Contract, text, at, at + 1);
+        let span = Span::in_text(FileKind::Contract, text, at, at + c.len_utf8());
         return Err(Box::new(refuse("contract.syntax", says, next).at(span)));
     }
     Ok(text.strip_prefix('\u{FEFF}').unwrap_or(text))

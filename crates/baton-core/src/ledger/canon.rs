@@ -11,10 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{EVENT_FORMAT, Event};
+pub use crate::id::BATON;
 use crate::id::{Digest, Handle, HandoffId, RunId, Seq, canonical};
-
-/// The author of what Baton itself records.
-pub const BATON: &str = "baton";
 
 /// An event that is to be appended; the store gives it its place in the chain.
 #[derive(Clone, Debug, PartialEq)]

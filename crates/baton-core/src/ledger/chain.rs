@@ -47,13 +47,20 @@ impl Walker {
             position: self.next.0,
             why,
         };
-        let entry: Entry = serde_json::from_slice(bytes)
-            .map_err(|error| broken(format!("it cannot be read as an entry ({error})")))?;
+        let newer = |v: u32| {
+            broken(format!(
+                "it was written by a newer Baton (format {v}, this one reads up to {EVENT_FORMAT})"
+            ))
+        };
+        let entry: Entry = serde_json::from_slice(bytes).map_err(|error| {
+            // What a newer Baton records may be of a kind that has no name here.
+            match serde_json::from_slice(bytes) {
+                Ok(Version { v }) if v > EVENT_FORMAT => newer(v),
+                _ => broken(format!("it cannot be read as an entry ({error})")),
+            }
+        })?;
         if entry.v > EVENT_FORMAT {
-            return Err(broken(format!(
-                "it was written by a newer Baton (format {}, this one reads up to {EVENT_FORMAT})",
-                entry.v
-            )));
+            return Err(newer(entry.v));
         }
         if entry.bytes() != bytes {
             return Err(broken("its bytes are not in canonical form".to_owned()));
@@ -92,7 +99,14 @@ impl Walker {
     }
 }
 
+/// All that is read of an entry that cannot be read.
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Seal {
     #[serde(rename = "baton-record")]
     version: u32,
@@ -196,6 +210,49 @@ mod tests {
         assert_eq!(verify(&record(5)).unwrap().count(), 5);
         assert_eq!(verify(&record(0)).unwrap().count(), 0);
         assert!(verify(&[]).is_err());
+        let mut more = record(2);
+        let seal = String::from_utf8(more.remove(2)).unwrap();
+        let seal = seal.replace("{\"baton", "{\"at\":\"noon\",\"baton");
+        more.push(seal.into_bytes());
+        assert!(verify(&more).is_err(), "nothing rides along with the seal");
+    }
+
+    #[test]
+    fn counts_of_any_size_read_back_as_they_were_written() {
+        let counts = crate::watch::Counts::new(u64::MAX - 1, u64::MAX);
+        let sample = crate::watch::Sample {
+            canary: counts,
+            control: Some(counts),
+        };
+        let draft = Draft {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            by: Handle::from("baton"),
+            handoff: HandoffId::from("shop/1/prod"),
+            run: None,
+            event: Event::Judged {
+                samples: [("errors".into(), sample)].into(),
+                verdict: crate::watch::Verdict {
+                    decision: crate::watch::Decision::Hold,
+                    because: "Watching.".to_owned(),
+                    measures: Vec::new(),
+                },
+            },
+        };
+        let mut walker = Walker::default();
+        let entry = Entry::seal(draft, Seq(1), walker.head().clone());
+        assert_eq!(walker.step(&entry.bytes()), Ok(entry));
+    }
+
+    #[test]
+    fn an_entry_of_a_newer_baton_is_told_from_a_broken_one() {
+        let mut newer = record(1).remove(0);
+        let text = String::from_utf8(newer).unwrap();
+        let text = text.replace("\"kind\":\"said\"", "\"kind\":\"sung\"");
+        newer = text.replace("\"v\":1}", "\"v\":2}").into_bytes();
+        let broken = Walker::default().step(&newer).unwrap_err();
+        assert!(broken.why.contains("newer Baton"), "{broken}");
+        let broken = Walker::default().step(text.as_bytes()).unwrap_err();
+        assert!(broken.why.contains("cannot be read"), "{broken}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::diag::misleads;
 use crate::id::Digest;
 use crate::parity::matcher::{Paths, Pattern};
 use crate::parity::secret::KeyedHash;
@@ -156,13 +157,6 @@ fn escape(bytes: &[u8], into: &mut String) {
         }
         hex(chunk.invalid(), into);
     }
-}
-
-/// Characters that would change how the text around them is seen: controls, and
-/// the marks that turn the direction of writing (Unicode UAX 9).
-fn misleads(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What a fact's value is.

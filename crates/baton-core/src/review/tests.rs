@@ -15,7 +15,7 @@ use crate::time::Duration;
 use crate::watch::Decision;
 
 fn prague() -> TimeZone {
-    TimeZone::get("Europe/Prague").unwrap()
+    crate::time::zone("Europe/Prague").unwrap()
 }
 
 /// Back up, install on two hosts, tell the customer.
@@ -385,7 +385,7 @@ fn dates_stand_where_they_change_and_times_have_a_zone() {
         .by("omar", Event::Paused { because: None })
         .by("omar", Event::Resumed);
     let review = Review::of(&tale.entries, &shop());
-    let tokyo = TimeZone::get("Asia/Tokyo").unwrap();
+    let tokyo = crate::time::zone("Asia/Tokyo").unwrap();
     let draft = markdown(&review, &tokyo);
     let timeline = draft.split("## Timeline\n\n").nth(1).unwrap();
     let lines: Vec<&str> = timeline.lines().take(3).collect();

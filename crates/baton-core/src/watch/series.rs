@@ -16,9 +16,16 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// `bad` of `total`.
+    /// The largest number that canonical JSON (RFC 8785) keeps as it is: counts
+    /// stand in the ledger, and what is read back must be what was written.
+    const MOST: u64 = (1 << 53) - 1;
+
+    /// `bad` of `total`, each 2^53 - 1 at most.
     pub fn new(bad: u64, total: u64) -> Self {
-        Self { bad, total }
+        Self {
+            bad: bad.min(Self::MOST),
+            total: total.min(Self::MOST),
+        }
     }
 
     /// Whether anything was seen at all.
@@ -38,8 +45,10 @@ impl Counts {
 
     /// Adds other counts to these, staying at the largest number on overflow.
     pub fn add(&mut self, more: Self) {
-        self.bad = self.bad.saturating_add(more.bad);
-        self.total = self.total.saturating_add(more.total);
+        *self = Self::new(
+            self.bad.saturating_add(more.bad),
+            self.total.saturating_add(more.total),
+        );
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use baton_core::diag::{list, nearest};
 use baton_core::event::Event;
-use baton_core::gate::{criterion_definition, items_of};
+use baton_core::gate::{criterion_definition, criterion_environment, items_of};
 use baton_core::handoff::contract::{Contract, Criterion};
 use baton_core::id::{Digest, Handle, TeamName};
 use serde_json::{Value, json};
@@ -207,6 +207,7 @@ pub(crate) fn sign(desk: &mut Desk, out: &Out, criterion: &str) -> Result<Exit, 
     }
     let (id, definition) = (found.id.value.clone(), criterion_definition(found));
     let sentence = found.says.clone();
+    let environment = criterion_environment(&desk.plan, found).cloned();
     let release = desk.release().map_err(|why| {
         Failure::part(format!("cannot tell which release is signed: {why}"))
             .hint("build the release first; its files stand under `release: artifacts:`")
@@ -215,6 +216,7 @@ pub(crate) fn sign(desk: &mut Desk, out: &Out, criterion: &str) -> Result<Exit, 
         criterion: id.clone(),
         definition,
         release: release.clone(),
+        environment,
     };
     let _entries = desk.append(&me, None, vec![signed])?;
     let says = format!("{} signs {id}: {sentence}", person(&desk.contract, &me));

@@ -114,7 +114,7 @@ pub(crate) fn compare(
 }
 
 /// Which environments are compared with which one: two that are named; one that
-/// is named, or the launch environment, with those the contract lists.
+/// is named, or the launch environment, with those the gate compares.
 fn which(desk: &Desk, environments: &[String]) -> Result<(Vec<EnvName>, EnvName), Failure> {
     let (tested, launch) = match environments {
         [one, other] => (
@@ -124,13 +124,10 @@ fn which(desk: &Desk, environments: &[String]) -> Result<(Vec<EnvName>, EnvName)
         rest => {
             let named = rest.first().map(|name| EnvName::from(name.as_str()));
             let launch = named.unwrap_or_else(|| desk.plan.environment.clone());
-            let mut tested: Vec<EnvName> = Vec::new();
-            for name in &terms(desk)?.compare {
-                if name.value != launch && !tested.contains(&name.value) {
-                    tested.push(name.value.clone());
-                }
-            }
-            (tested, launch)
+            let _asked = terms(desk)?;
+            let tested = desk.contract.tested().into_iter();
+            let tested = tested.filter(|name| **name != launch).cloned();
+            (tested.collect(), launch)
         }
     };
     if tested.contains(&launch) {

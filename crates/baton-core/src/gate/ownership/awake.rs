@@ -16,7 +16,7 @@ use crate::forecast::Schedule;
 use crate::gate::Case;
 use crate::handoff::contract::{Hours, Person};
 use crate::id::{Handle, StepId};
-use crate::time::Duration;
+use crate::time::{self, Duration};
 
 /// First moment, and first moment after it.
 type Span = (Timestamp, Timestamp);
@@ -81,7 +81,7 @@ fn asleep(case: &Case<'_>, duty: &Duty<'_>, people: &[&Handle], from: Timestamp)
 /// What a person's clock shows: `Tue 21:30 in Asia/Tokyo`.
 fn clock(case: &Case<'_>, by: &Handle, at: Timestamp) -> Option<String> {
     let zone = case.plan.contract.people.get(by)?.zone.as_ref()?;
-    let local = at.to_zoned(TimeZone::get(zone).ok()?);
+    let local = at.to_zoned(time::zone(zone)?);
     Some(format!("{} in {}", local.strftime("%a %H:%M"), zone.value))
 }
 
@@ -112,14 +112,15 @@ fn working_at(hours: &[Span], at: Timestamp) -> Option<Timestamp> {
     (*to > at).then_some(*to)
 }
 
-/// When a person works around a run, in order. Nobody can say when somebody
-/// works whose zone is not known: they do not count as awake.
+/// When a person works around a run, in order. Hours without a zone are meant
+/// in UTC; nobody can say when somebody works whose zone is not known: they do
+/// not count as awake.
 fn working(person: &Person, (from, to): Span) -> Vec<Span> {
     let Some(hours) = &person.hours else {
         return vec![(Timestamp::MIN, Timestamp::MAX)];
     };
     let zone = person.zone.as_ref().map_or("UTC", |zone| zone.as_str());
-    let Ok(zone) = TimeZone::get(zone) else {
+    let Some(zone) = time::zone(zone) else {
         return Vec::new();
     };
     let last = to.min(Duration::from_secs(RUN_DAYS_MAX * 86_400).after(from));

@@ -1,8 +1,10 @@
 //! Who is at work when their step or role is due, and who is needed twice.
 
 use super::world::*;
+use crate::event::Event;
 use crate::gate::*;
 use crate::handoff::contract::Hours;
+use crate::handoff::plan::Plan;
 use crate::handoff::runbook::NotBefore;
 use crate::id::*;
 
@@ -140,7 +142,6 @@ fn whose_zone_nobody_knows_is_not_at_work() {
 fn a_step_of_another_environment_keeps_nobody_awake() {
     let mut world = planned("2026-11-25T15:45:00+01:00");
     world.plan.steps[1].elsewhere = true;
-    world.plan.steps[2].after_ids = vec![StepId::from("back-up")];
     let asleep = |world: &World| -> Vec<String> {
         let said = said(world).into_iter();
         said.filter(|said| said.contains("asleep")).collect()
@@ -150,7 +151,11 @@ fn a_step_of_another_environment_keeps_nobody_awake() {
     world.plan.steps[1].written.at = Some(NotBefore::Instant(sunday));
     assert_eq!(asleep(&world), before);
     world.plan.steps[1].elsewhere = false;
-    assert_eq!(asleep(&world).len(), before.len() + 1);
+    assert_eq!(
+        asleep(&world).len(),
+        before.len() + 2,
+        "and what waits for it"
+    );
 }
 
 #[test]
@@ -165,4 +170,58 @@ fn nobody_owns_two_steps_at_once() {
     assert_eq!(said(&other), [""; 0]);
     world.plan.steps[2].after_ids = vec![StepId::from("install")];
     assert_eq!(said(&world), [""; 0]);
+}
+
+#[test]
+fn one_person_is_not_both_owner_and_backup_of_a_teams_step() {
+    // Anybody of operations owns it, and omar stands in: once omar has accepted
+    // it as an owner, it still waits for the other owner.
+    let mut world = World::with(|plan| {
+        plan.steps[0].owners = ["omar", "pia"].map(Handle::from).to_vec();
+        plan.steps[0].backups = vec![Handle::from("omar")];
+    });
+    assert_eq!(said(&world), [""; 0]);
+    for said in world.story.iter_mut().filter(|said| said.by == "pia") {
+        if let Event::AcceptedMine { items } = &mut said.event {
+            items.remove("step:back-up");
+        }
+    }
+    assert_eq!(said(&world), ["ownership.not-accepted pia step:back-up"]);
+}
+
+#[test]
+fn the_forecast_waits_behind_steps_elsewhere_and_for_the_judge() {
+    let shown = |plan: &Plan| -> Vec<String> {
+        let tasks = crate::gate::planned(plan).into_iter();
+        tasks
+            .map(|task| format!("{} {:?} {}", task.id, task.after, task.watch))
+            .collect()
+    };
+    let mut world = World::ready();
+    world.plan.steps[1].elsewhere = true;
+    // `tell` waits for `install`, which runs elsewhere, and so for `back-up`.
+    let waits = ["back-up [] 0 ms", "tell [StepId(\"back-up\")] 0 ms"];
+    assert_eq!(shown(&world.plan), waits);
+
+    world.plan.steps[1].elsewhere = false;
+    world.plan.steps[1].written.watch = Some(minutes(10));
+    let install = "install [StepId(\"back-up\")] 20 min";
+    assert_eq!(shown(&world.plan)[1], install, "ten minutes on each host");
+    world.plan.environment = EnvName::from("staging");
+    assert_eq!(shown(&world.plan)[1], install.replace("20 min", "0 ms"));
+}
+
+#[test]
+fn a_criterion_is_not_silent_for_a_step_of_its_name() {
+    let mut world = World::ready();
+    world.plan.steps[0].backups.clear();
+    world.plan.contract.done[0].backup = name("dana");
+    world.plan.steps[0].written.id = at(StepId::from("tests"));
+    let note = Note::error("ownership.no-backup", "`tests` has no backup");
+    world.lint.push(note.naming("tests"));
+    let said = said(&world);
+    let backups = said
+        .iter()
+        .filter(|said| said.starts_with("ownership.no-backup"));
+    assert_eq!(backups.count(), 2, "{said:?}");
 }

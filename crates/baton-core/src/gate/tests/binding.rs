@@ -69,7 +69,10 @@ const STALE: &[(Change, &[&str])] = &[
     ),
     (
         |w| environment_changes(w, "production"),
-        &["definition.blind-measure errors"],
+        &[
+            "definition.blind-measure errors",
+            "definition.stale privacy: the environment production has changed since.",
+        ],
     ),
     (
         |w| w.plan.digests.procedure = digest("another"),
@@ -422,4 +425,29 @@ fn ages_are_counted_to_the_millisecond() {
     let said = evidence(&world);
     let expected = "definition.stale tests: its age is 1 d, and it counts for 1 d.";
     assert!(said.contains(&expected.to_owned()), "{said:?}");
+}
+
+#[test]
+fn a_fingerprint_of_another_environment_is_none() {
+    // The event says production, what it points to was read in staging: nothing
+    // would be compared, and that is no parity.
+    let mut world = World::ready();
+    let strange = fingerprint("staging", "debian 13");
+    let print = digest("print of production");
+    world.readings.fingerprints.insert(print, strange);
+    assert_eq!(world.codes(), ["parity.not-collected"]);
+    assert_eq!(world.verdict().blockers[0].names, ["production"]);
+}
+
+#[test]
+fn where_it_is_rehearsed_is_compared_whether_listed_or_not() {
+    let mut world = World::ready();
+    if let Section::Defined(terms) = &mut world.plan.contract.parity {
+        terms.compare.clear();
+    }
+    assert_eq!(world.codes(), [""; 0]);
+    let print = digest("print of staging");
+    let other = fingerprint("staging", "debian 13");
+    world.readings.fingerprints.insert(print, other);
+    assert_eq!(world.codes(), ["parity.unexplained"]);
 }

@@ -290,6 +290,7 @@ fn every_blocker_is_a_sentence_with_a_next_command() {
         for note in broken.world.verdict().blockers {
             let next = note.next.as_deref().unwrap_or_default();
             assert!(next.starts_with("baton "), "{note:#?}");
+            assert!(!note.says.contains("  "), "{note:#?}");
             for name in &note.names {
                 let thing = name.rsplit(':').next().unwrap().trim_end_matches('*');
                 assert!(note.says.contains(thing), "{name}: {note:#?}");

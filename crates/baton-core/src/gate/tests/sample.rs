@@ -90,6 +90,7 @@ fn done() -> Vec<Criterion> {
     let privacy = Criterion {
         run: None,
         sign: Some(at(Handle::from("pia"))),
+        environment: Some(at(EnvName::from("production"))),
         ..criterion("privacy", "pia")
     };
     vec![tests, guard, restore, privacy]

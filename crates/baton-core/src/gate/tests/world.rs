@@ -121,6 +121,7 @@ impl World {
                     criterion: id,
                     definition,
                     release: digest("release"),
+                    environment: criterion.environment.as_ref().map(|env| digest(&env.value)),
                 };
                 self.say(at, "pia", signed);
                 continue;

@@ -308,7 +308,7 @@ fn variables_and_secrets_must_come_from_somewhere() {
             "\n```bash preflight\necho $DB_KEY\n```\n\n```python3 run\nprint('$NO')\n```",
             "\n```sh run\necho \"COUNT=1\" >>\"$BATON_OUTPUT\"; echo $COUNT\n```\n\n```sh verify\necho $LATER\n```",
             "\n```sh run\necho \"$COUNT LATER=1\" >>\"$BATON_OUTPUT\"\n```\n\n```sh undo\n. ./env; echo $ANY\n```",
-            "- only in: production\n\n```sh run\necho $OTHER\n```",
+            "- only in: production\n\n```sh run\necho $OTHER $HOST\n```",
             "- when: vars.DB == 'x' && vars.PORT == '1' && has(vars.Z)",
         ],
         &expect![[r#"
@@ -334,6 +334,8 @@ fn variables_and_secrets_must_come_from_somewhere() {
                 set it in `vars`, or let an earlier step write `LATER=` to `$BATON_OUTPUT`; `${LATER:-}` may be empty
             81:6 runbook.variable: `s6` uses `$OTHER`, which nothing sets in production ["s6", "OTHER"]
                 set it in `vars`, or let an earlier step write `OTHER=` to `$BATON_OUTPUT`; `${OTHER:-}` may be empty
+            81:13 runbook.variable: `s6` uses `$HOST`, which nothing sets in production ["s6", "HOST"]
+                did you mean `$BATON_HOST`?
             88:9 runbook.variable: `s7` asks for `vars.PORT`, which nothing sets in production and staging ["s7", "PORT"]
                 a condition is decided once for all hosts, so only the environment's own `vars` count; `has(vars.NAME)` asks whether there is one
         "#]],

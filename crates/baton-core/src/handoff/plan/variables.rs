@@ -179,7 +179,12 @@ impl Known<'_> {
             .chain(BATON_VARIABLES);
         let mut others = self.environment.hosts.values();
         let of_a_host = self.hosts.is_empty() && others.any(|host| host.vars.contains_key(name));
-        let hint = if of_a_host {
+        let own = BATON_VARIABLES
+            .into_iter()
+            .find(|own| own.strip_prefix("BATON_") == Some(name));
+        let hint = if let Some(own) = own {
+            format!("did you mean `${own}`?")
+        } else if of_a_host {
             "hosts set it: say on which the step runs, as in `on: web`".to_owned()
         } else {
             nearest(name, candidates).map_or_else(

@@ -12,7 +12,7 @@ use super::slug::{cut_id, is_id, slug};
 use super::source::{Problems, Source};
 use super::sweep::sweep;
 use super::{DEFAULT_TIMEOUT, Fence, Runbook, Step, attributes};
-use crate::diag::Note;
+use crate::diag::{Note, reorders};
 use crate::handoff::contract::At;
 use crate::id::StepId;
 
@@ -49,15 +49,20 @@ pub fn parse(bytes: &[u8]) -> (Option<Runbook>, Vec<Note>) {
     (usable.then_some(runbook), problems.finish())
 }
 
-/// Characters that scripts and line numbers cannot bear.
+/// Characters that scripts and line numbers cannot bear, and those by which
+/// somebody would read another text than the one that runs.
 fn characters(source: &Source<'_>, problems: &mut Problems<'_, '_>) {
     let bytes = source.text.as_bytes();
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+    let strange = |c: char| reorders(c) || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'));
+    for (at, c) in source.text.char_indices().filter(|(_, c)| strange(*c)) {
         problems.error(
             "runbook.syntax",
-            &(at..at + 1),
-            "the runbook holds a NUL character",
-            "take it out: no shell can read it",
+            &(at..at + c.len_utf8()),
+            format!(
+                "the runbook holds the character U+{:04X}, which nobody sees",
+                u32::from(c)
+            ),
+            "take it out: what people read must be what runs",
         );
     }
     let lone = |at: &usize| bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');

@@ -297,3 +297,27 @@ proptest! {
         read(text.as_bytes());
     }
 }
+
+#[test]
+fn what_nobody_sees_may_stand_in_an_escape_only() {
+    for hidden in [
+        '\u{0}', '\u{1b}', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}',
+    ] {
+        let written = SHOP.replace("takes orders", &format!("takes {hidden}orders"));
+        let (contract, notes) = read(written.as_bytes());
+        let code = format!("U+{:04X}", u32::from(hidden));
+        assert!(
+            contract.is_none() && notes[0].says.contains(&code),
+            "{notes:?}"
+        );
+        assert_eq!(
+            notes[0].span.map(|span| (span.line, span.column)),
+            Some((2, 25))
+        );
+    }
+    // Marks of right-to-left text are no trick: they turn nothing that follows.
+    let written = SHOP.replace("takes orders", "takes \u{200f}orders");
+    assert!(read(written.as_bytes()).0.is_some());
+    let escaped = SHOP.replace("Shop 2.4 takes", "\"Shop 2.4 \\e[2J takes\" #");
+    assert!(read(escaped.as_bytes()).0.is_some());
+}

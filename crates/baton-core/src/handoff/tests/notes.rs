@@ -97,6 +97,13 @@ fn kinds() {
 }
 
 #[test]
+fn nobody_is_called_baton() {
+    let said = notes(&SHOP.replace("omar", "baton"));
+    let said: Vec<&str> = said.iter().map(|note| note.says.as_str()).collect();
+    assert_eq!(said, ["`baton` is how Baton itself signs what it records"]);
+}
+
+#[test]
 fn values() {
     check(
         &[
@@ -253,6 +260,10 @@ fn references() {
             (
                 "rehearsal: { in: staging, within: 7d }",
                 "rehearsal: { in: stage, within: 7d }",
+            ),
+            (
+                "rehearsal: { in: staging, within: 7d }",
+                "rehearsal: { in: production, within: 7d }",
             ),
             (
                 "rehearsal: { in: staging, within: 7d }",

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use baton_core::event::{Ending, Event};
 use baton_core::gate::{
-    criterion_definition, due, measure_definition, measures_due, preflight_definition,
-    preflights_due, secrets_due,
+    criterion_definition, criterion_environment, due, measure_definition, measures_due,
+    preflight_definition, preflights_due, secrets_due,
 };
 use baton_core::handoff::contract::{Criterion, Measure, Source};
 use baton_core::handoff::plan::Plan;
@@ -129,13 +129,11 @@ fn record(
     } else {
         Some(desk.log.put(&printed)?)
     };
-    let named = criterion.environment.as_ref();
-    let environment = named.and_then(|named| plan.digests.environments.get(&named.value));
     let event = Event::CriterionRan {
         criterion: criterion.id.value.clone(),
         definition: criterion_definition(criterion),
         release: release.clone(),
-        environment: environment.cloned(),
+        environment: criterion_environment(plan, criterion).cloned(),
         end: ran.end,
         guard: guard.map(|guard| guard.end),
         took: baton_core::time::Duration::from_millis(took),
