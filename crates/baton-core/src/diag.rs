@@ -176,8 +176,8 @@ impl fmt::Display for Question {
 pub struct Code(pub &'static str);
 
 impl Code {
-    /// The question the code belongs to, by the word before its dot; `None`
-    /// for codes of the files themselves.
+    /// The question the code belongs to, by the word before its dot: those of
+    /// the runbook's form belong to `runbook`; `None` for those of the contract's.
     pub fn question(self) -> Option<Question> {
         let (key, _) = self.0.split_once('.')?;
         Question::ALL.into_iter().find(|q| q.key() == key)

@@ -11,7 +11,7 @@ use super::contract::{Waiver, parse};
 use super::names::is_name;
 use super::waiver::waivable;
 use super::yaml::{self, Entry, Kind, Node};
-use crate::diag::{Note, brief};
+use crate::diag::{Note, brief, misleads};
 use crate::id::Handle;
 use crate::parity::Pattern;
 
@@ -168,7 +168,7 @@ pub(super) fn quoted(text: &str) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
-            c if c.is_control() || ('\u{2028}'..='\u{202e}').contains(&c) || !is_printed(c) => {
+            c if misleads(c) || !is_printed(c) => {
                 let code = u32::from(c);
                 quoted.push_str(&match code {
                     0..=0xffff => format!("\\u{code:04X}"),
@@ -182,10 +182,13 @@ pub(super) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether the character may stand in a YAML file (YAML 1.2, section 5.1) and
-/// is no byte order mark.
+/// Whether the character may stand in a YAML file (YAML 1.2, section 5.1), ends
+/// no line for anybody, and is no byte order mark.
 fn is_printed(c: char) -> bool {
-    !matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    !matches!(
+        c,
+        '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 /// The text with the waiver in it, as far as the layout is understood.

@@ -291,3 +291,12 @@ proptest! {
         add(&text, &NewWaiver { because, matches, ..waiver() });
     }
 }
+
+#[test]
+fn what_nobody_sees_is_written_as_an_escape() {
+    let mut hidden = waiver();
+    hidden.because = "a\u{1b}[2J b\u{2066}c\u{202e}d\u{61c}e\u{2028}f\u{9b}g".to_owned();
+    let new = add(SHOP, &hidden);
+    let seen = |c: char| c == '\n' || !crate::diag::misleads(c);
+    assert!(new.chars().all(seen), "{new:?}");
+}
