@@ -6,7 +6,8 @@
 //! only what differs. Objects are written where they stand and put in order when
 //! they end, so a value costs one buffer, not one for each key.
 //!
-//! Numbers that no double holds exactly lose digits, as the scheme demands.
+//! Numbers that no double holds exactly lose digits, as the scheme demands. That
+//! what is read back has the same bytes takes `float_roundtrip` of `serde_json`.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
