@@ -540,9 +540,7 @@ pub(crate) fn draw() -> u64 {
 
 fn open_ledger(settings: &Settings) -> Result<SqliteLog, Failure> {
     let folder = settings.own_folder();
-    fs::create_dir_all(&folder).map_err(|error| {
-        Failure::part(format!("cannot make the folder {}", folder.display())).because(&error)
-    })?;
+    fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
     Ok(SqliteLog::open(&folder.join("ledger.db"))?)
 }
 

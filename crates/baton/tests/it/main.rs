@@ -16,3 +16,5 @@ mod look;
 mod record;
 
 mod run;
+
+mod scarce;
