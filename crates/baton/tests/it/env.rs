@@ -140,9 +140,7 @@ impl TestEnv {
 
     /// Starts the binary as a person and leaves it running.
     pub(crate) fn start(&self, person: &str, args: &[&str]) -> Running {
-        let mut all = args.to_vec();
-        all.extend(["--as", person]);
-        let mut command = self.command(person, &[], &all);
+        let mut command = self.command_as(person, &[], args);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
@@ -151,6 +149,13 @@ impl TestEnv {
             out,
             read: String::new(),
         }
+    }
+
+    /// A command that runs the binary as a person, for whoever starts it themselves.
+    pub(crate) fn command_as(&self, person: &str, through: &[&str], args: &[&str]) -> Command {
+        let mut all = args.to_vec();
+        all.extend(["--as", person]);
+        self.command(person, through, &all)
     }
 
     fn run(&self, home: &str, limits: &[&str], args: &[&str]) -> Ran {

@@ -18,3 +18,5 @@ mod record;
 mod run;
 
 mod scarce;
+
+mod watched;
