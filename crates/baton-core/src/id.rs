@@ -5,6 +5,8 @@
 //! here and whose random part is drawn at the edge. No function takes a bare
 //! string where an id is meant.
 
+mod canonical;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::ops::Deref;
@@ -216,9 +218,9 @@ impl fmt::Display for Digest {
 ///
 /// # Panics
 /// When the value does not serialise to JSON, which is a bug of ours: every
-/// type that is hashed has string keys and finite numbers.
+/// type that is hashed has string keys, each once.
 pub fn canonical(value: &impl Serialize) -> Vec<u8> {
-    serde_json_canonicalizer::to_vec(value).expect("hashed values are plain JSON")
+    canonical::to_vec(value).expect("hashed values are plain JSON")
 }
 
 #[cfg(test)]

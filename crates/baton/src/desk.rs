@@ -7,12 +7,13 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 
 use baton_core::diag::{Code, Note};
 use baton_core::event::Event;
 use baton_core::gate::{Facts, Readings};
 use baton_core::handoff::contract::{self, Contract, Freeze};
-use baton_core::handoff::plan::{self, Plan};
+use baton_core::handoff::plan::{self, Linted, Plan};
 use baton_core::handoff::runbook::{self, Runbook};
 use baton_core::id::{Digest, EnvName, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::clock::believe;
@@ -48,6 +49,8 @@ pub(crate) struct Files {
     pub(crate) notes: Vec<Note>,
     /// Their texts.
     pub(crate) sources: Sources,
+    /// What was looked up for the plan, when both could be read.
+    linted: Option<Linted>,
 }
 
 impl Files {
@@ -86,8 +89,11 @@ impl Files {
                 }
             }
         }
+        let mut linted = None;
         if let (Some(contract), Some(runbook)) = (&contract, &runbook) {
-            notes.extend(plan::lint(contract, runbook));
+            let found = plan::lint(contract, runbook);
+            notes.extend_from_slice(&found.notes);
+            linted = Some(found);
         }
         notes.sort_by_key(|note| note.span.map(|span| (span.file, span.line, span.column)));
         notes.dedup();
@@ -96,6 +102,7 @@ impl Files {
             runbook,
             notes,
             sources,
+            linted,
         })
     }
 
@@ -141,7 +148,7 @@ pub(crate) struct Desk {
     /// Notes of the files that are the gate's blockers, and warnings.
     pub(crate) notes: Vec<Note>,
     /// The plan for the launch environment.
-    pub(crate) plan: Plan,
+    pub(crate) plan: Rc<Plan>,
     /// The ledger.
     pub(crate) log: SqliteLog,
     /// What the gate remembers of this handoff.
@@ -170,8 +177,7 @@ impl Desk {
         let (Some(contract), Some(runbook)) = (files.contract, files.runbook) else {
             return Err(Failure::new(Kind::Bug, "valid files without content"));
         };
-        let launch = contract.launch.environment.value.clone();
-        let (plan, _) = plan::resolve(&contract, &runbook, &launch);
+        let plan = files.linted.and_then(|it| it.plan(&contract, &runbook));
         let plan = plan.ok_or_else(|| Failure::new(Kind::Bug, "valid files without a plan"))?;
         let log = open_ledger(settings)?;
         let facts = Facts::new(plan.handoff.clone());
@@ -180,7 +186,7 @@ impl Desk {
             contract,
             runbook,
             notes: files.notes,
-            plan,
+            plan: Rc::new(plan),
             log,
             facts,
             head: Seq(0),
@@ -201,9 +207,9 @@ impl Desk {
     }
 
     /// The plan for another environment.
-    pub(crate) fn plan_for(&self, environment: &EnvName) -> Result<Plan, Failure> {
+    pub(crate) fn plan_for(&self, environment: &EnvName) -> Result<Rc<Plan>, Failure> {
         if *environment == self.plan.environment {
-            return Ok(self.plan.clone());
+            return Ok(Rc::clone(&self.plan));
         }
         if !self.contract.environments.contains_key(environment) {
             let names: Vec<&str> = self
@@ -216,7 +222,7 @@ impl Desk {
             return Err(failure.hint(format!("it has {}", baton_core::diag::list(&names, 8))));
         }
         let (plan, notes) = plan::resolve(&self.contract, &self.runbook, environment);
-        plan.ok_or_else(|| {
+        plan.map(Rc::new).ok_or_else(|| {
             let why = notes
                 .iter()
                 .map(|note| note.says.clone())
@@ -534,9 +540,7 @@ pub(crate) fn draw() -> u64 {
 
 fn open_ledger(settings: &Settings) -> Result<SqliteLog, Failure> {
     let folder = settings.own_folder();
-    fs::create_dir_all(&folder).map_err(|error| {
-        Failure::part(format!("cannot make the folder {}", folder.display())).because(&error)
-    })?;
+    fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
     Ok(SqliteLog::open(&folder.join("ledger.db"))?)
 }
 

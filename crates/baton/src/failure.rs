@@ -4,6 +4,8 @@
 //! Every error of the crates below becomes a failure here and nowhere else.
 
 use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use baton_core::diag::Note;
 use baton_core::ledger::clock::ClockWentBack;
@@ -84,6 +86,20 @@ impl Failure {
         Self::new(Kind::Part, message)
     }
 
+    /// A file or folder that cannot be written.
+    pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Self {
+        let failure = Self::part(format!("cannot write {}", path.display())).because(error);
+        match error.kind() {
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                failure.hint("get the right to write there, and try again")
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                failure.hint("make room on that disk, and try again")
+            }
+            _ => failure,
+        }
+    }
+
     /// Adds what would make it pass.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -117,7 +133,24 @@ impl From<StoreError> for Failure {
             StoreError::Conflict { .. } => {
                 Some("somebody else acted meanwhile: look, and try again")
             }
-            _ => None,
+            StoreError::Busy { .. } => Some("nothing was written: try again in a moment"),
+            StoreError::Full { .. } => {
+                Some("nothing was lost: make room on that disk, and try again")
+            }
+            StoreError::ReadOnly { .. } => {
+                Some("nothing was lost: get the right to write there, and try again")
+            }
+            StoreError::CannotUse { .. } => Some(
+                "see to the file, its folder and its disk (room, rights, limits), and try again",
+            ),
+            StoreError::Lost(_) => Some(
+                "see to the disk (room, rights, limits), and look with `baton status` before you say it again",
+            ),
+            StoreError::Format { .. } => Some("use the newer Baton"),
+            StoreError::Corrupt { .. } => Some(
+                "keep the file as it is and restore `.baton` from a backup; `baton record verify` checks a record that was exported",
+            ),
+            StoreError::Fenced | StoreError::Refused(_) => None,
         };
         let mut failure = Self::new(kind, error.to_string());
         failure.hints.extend(hint.map(str::to_owned));
@@ -133,7 +166,12 @@ impl From<StoreError> for Failure {
 impl From<DriveError> for Failure {
     fn from(error: DriveError) -> Self {
         match error {
-            DriveError::Store(error) => Self::from(error),
+            DriveError::Store(error) => match Self::from(error) {
+                failure if failure.kind == Kind::Part => {
+                    failure.hint("commands under way go on: `baton resume` finds out and goes on")
+                }
+                failure => failure,
+            },
             DriveError::Lost(Lost(why)) => Self::part("cannot see what became of the run")
                 .hint("nothing is lost: `baton resume` finds out and goes on")
                 .caused(why),

@@ -6,6 +6,7 @@
 //! stripped of control characters before it is shown.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write};
 
@@ -149,6 +150,8 @@ pub(crate) struct Out {
     pub(crate) width: usize,
     /// Whether answers are for programs.
     pub(crate) json: bool,
+    /// The lines of a page that is not shown yet.
+    page: Option<RefCell<String>>,
 }
 
 impl Out {
@@ -173,7 +176,20 @@ impl Out {
             colour_err: wanted && (forced || io::stderr().is_terminal()),
             width: width.clamp(WIDTH_LEAST, WIDTH_MOST),
             json: global.format == Format::Json,
+            page: None,
         }
+    }
+
+    /// An answer of many lines, written at once when it is whole; a line outside
+    /// a page is written when it is said.
+    pub(crate) fn page(&self, says: impl FnOnce(&Self)) {
+        let page = Self {
+            page: Some(RefCell::default()),
+            ..self.clone()
+        };
+        says(&page);
+        let text = page.page.unwrap_or_default().into_inner();
+        let _gone = io::stdout().write_all(text.as_bytes());
     }
 
     /// A piece of text in its tone, for an answer.
@@ -183,8 +199,15 @@ impl Out {
 
     /// A line of the answer. What it is made of went through [`Out::paint`] or is ours.
     pub(crate) fn line(&self, line: impl AsRef<str>) {
+        let line = line.as_ref();
+        if let Some(page) = &self.page {
+            let mut page = page.borrow_mut();
+            page.push_str(line);
+            page.push('\n');
+            return;
+        }
         // A reader who went away wants no more.
-        let _gone = writeln!(io::stdout(), "{}", line.as_ref());
+        let _gone = writeln!(io::stdout(), "{line}");
     }
 
     /// Whether answers are coloured.
@@ -432,15 +455,19 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let mut line = String::new();
+        let mut filled = 0;
         for word in paragraph.split(' ') {
-            let fits = line.is_empty() || line.width() + 1 + word.width() <= width;
-            if !fits {
+            let wide = word.width();
+            if !line.is_empty() && filled + 1 + wide > width {
                 lines.push(std::mem::take(&mut line));
+                filled = 0;
             }
             if !line.is_empty() {
                 line.push(' ');
+                filled += 1;
             }
             line.push_str(word);
+            filled += wide;
         }
         lines.push(line);
     }

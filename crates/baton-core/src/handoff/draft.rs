@@ -222,7 +222,7 @@ fn release(found: &Found) -> String {
     format!(
         "\nrelease:\n  version: {}\n  \
          kind: code                      # code | config | data | infrastructure | emergency\n  \
-         # Files or globs, at least one before the launch: evidence is bound to their digests.\n  \
+         # Files or globs: evidence is bound to their digests; to the version alone while there are none.\n  \
          artifacts: [{}]\n",
         plain_or_quoted(version.unwrap_or("0.1.0")),
         artifacts.join(", ")

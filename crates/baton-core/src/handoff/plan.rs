@@ -27,7 +27,7 @@ use super::runbook::{self, NotBefore};
 use crate::id::{Digest, EnvName, Handle, HandoffId, HostName, StepId};
 
 use resolve::placed;
-pub use resolve::{lint, resolve};
+pub use resolve::{Linted, lint, resolve};
 pub use variables::BATON_VARIABLES;
 
 /// The version of the stored form of a plan. A reader refuses others by name.

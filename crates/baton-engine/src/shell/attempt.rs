@@ -28,6 +28,10 @@ pub const OUTPUT_HEAD: usize = 1024 * 1024;
 pub const OUTPUT_TAIL: usize = 64 * 1024;
 /// How long a command may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
+/// How long to wait before a full disk is tried again.
+const ROOM_PAUSE: Duration = Duration::from_millis(500);
+/// How much of an output that could not be kept whole gives way to the word of it.
+const CUT: u64 = 4096;
 /// How much of the variables file is read: 64 KiB.
 const VARIABLES_MOST: u64 = 64 * 1024;
 
@@ -98,16 +102,23 @@ pub fn run(folder: &Path) -> io::Result<()> {
         }
     };
     let variables = variables(folder, &output.masker);
-    output.finish()?;
+    output.finish();
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    leave(
-        folder,
-        &Exit {
-            end,
-            variables,
-            took_ms,
-        },
-    )?;
+    let exit = Exit {
+        end,
+        variables,
+        took_ms,
+    };
+    // Only this process knows how the command ended: it waits for room to say so.
+    while let Err(error) = leave(folder, &exit) {
+        if !matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        ) {
+            return Err(error);
+        }
+        std::thread::sleep(ROOM_PAUSE);
+    }
     // The driver may be gone; then nobody reads this.
     let _told = writeln!(io::stdout(), "ended");
     let _flushed = io::stdout().flush();
@@ -334,13 +345,16 @@ fn variables(folder: &Path, masker: &Masker) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The output file: the beginning as it comes, and the end at the end.
+/// The output file: the beginning as it comes, and the end at the end. A command
+/// does not fail because what it prints cannot be kept: the rest is left out.
 struct Output {
     file: File,
     masker: Masker,
     written: usize,
     left_out: u64,
     tail: Vec<u8>,
+    /// Why the file takes no more.
+    full: Option<io::Error>,
 }
 
 impl Output {
@@ -356,6 +370,7 @@ impl Output {
             written: 0,
             left_out: 0,
             tail: Vec::new(),
+            full: None,
         })
     }
 
@@ -364,13 +379,13 @@ impl Output {
         let mut buffer = [0; 64 * 1024];
         let n = reader.read(&mut buffer)?;
         let said = self.masker.push(&buffer[..n]);
-        self.keep(&said)?;
+        self.keep(&said);
         Ok(n > 0)
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn keep(&mut self, bytes: &[u8]) {
         let (head, rest) = bytes.split_at(bytes.len().min(OUTPUT_HEAD - self.written));
-        self.file.write_all(head)?;
+        self.write(head);
         self.written += head.len();
         self.tail.extend_from_slice(rest);
         if self.tail.len() > 2 * OUTPUT_TAIL {
@@ -378,17 +393,29 @@ impl Output {
             self.left_out += over as u64;
             drop(self.tail.drain(..over));
         }
-        Ok(())
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8]) {
+        if self.full.is_none() {
+            self.full = self.file.write_all(bytes).err();
+        }
+    }
+
+    fn finish(&mut self) {
         let said = self.masker.finish();
-        self.keep(&said)?;
-        let over = self.tail.len().saturating_sub(OUTPUT_TAIL);
+        self.keep(&said);
+        let mut tail = std::mem::take(&mut self.tail);
+        let over = tail.len().saturating_sub(OUTPUT_TAIL);
         self.left_out += over as u64;
         if self.left_out > 0 {
-            write!(self.file, "\n[{} bytes left out]\n", self.left_out)?;
+            self.write(format!("\n[{} bytes left out]\n", self.left_out).as_bytes());
         }
-        self.file.write_all(&self.tail[over..])
+        self.write(&tail.split_off(over));
+        if let Some(why) = &self.full {
+            // The last of what was kept gives way; where even that fails, it ends as it does.
+            let kept = self.file.metadata().map_or(0, |meta| meta.len());
+            let _cut = self.file.set_len(kept.saturating_sub(CUT));
+            let _told = writeln!(self.file, "\n[the rest could not be kept: {why}]");
+        }
     }
 }

@@ -60,6 +60,8 @@ pub(super) fn failed(error: &rusqlite::Error, path: PathBuf) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Busy { path },
         Some(ErrorCode::DiskFull) => StoreError::Full { path },
+        // The index of the write-ahead log is a file that has to grow as well.
+        _ if is_shm_size(error) => StoreError::Full { path },
         Some(ErrorCode::ReadOnly) => StoreError::ReadOnly { path, why },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Corrupt {
             path,
@@ -81,7 +83,16 @@ pub(super) fn failed(error: &rusqlite::Error, path: PathBuf) -> StoreError {
 /// mark may be on disk.
 pub(super) fn not_committed(error: rusqlite::Error, path: &Path) -> StoreError {
     match failed(&error, path.to_owned()) {
-        known @ (StoreError::Full { .. } | StoreError::Busy { .. }) => known,
+        known @ (StoreError::Full { .. } | StoreError::Busy { .. }) if !is_shm_size(&error) => {
+            known
+        }
         _ => StoreError::Lost(Why::from(error.to_string())),
     }
+}
+
+/// Whether the index of the write-ahead log could not grow. In a commit that
+/// comes after the mark.
+fn is_shm_size(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }

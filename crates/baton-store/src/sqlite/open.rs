@@ -29,12 +29,6 @@ pub(super) fn for_writing(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let mut conn = connect(path, flags)?;
     let sql = |error: rusqlite::Error| strange(&error, path);
-    if conn.is_readonly("main").map_err(sql)? {
-        return Err(StoreError::ReadOnly {
-            path: path.to_owned(),
-            why: "the file may be read and not written".into(),
-        });
-    }
     if Kind::of(&conn).map_err(sql)? != Kind::Ledger(version()) {
         migrate(&mut conn, path)?;
     }
@@ -110,7 +104,17 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let plain = Path::new(".").join(path);
     let conn = Connection::open_with_flags(plain, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|error| strange(&error, path))?;
-    settle(&conn).map_err(|error| strange(&error, path))?;
+    let sql = |error: rusqlite::Error| strange(&error, path);
+    // Before the first statement: that makes files beside the ledger with its
+    // rights, and they would stay read-only when the ledger no longer is.
+    let writes = flags.contains(OpenFlags::SQLITE_OPEN_READ_WRITE);
+    if writes && conn.is_readonly("main").map_err(sql)? {
+        return Err(StoreError::ReadOnly {
+            path: path.to_owned(),
+            why: "the file may be read and not written".into(),
+        });
+    }
+    settle(&conn).map_err(sql)?;
     Ok(conn)
 }
 

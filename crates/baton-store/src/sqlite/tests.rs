@@ -117,6 +117,7 @@ fn only_what_is_known_is_said_of_a_failed_commit() {
     for code in [
         rusqlite::ffi::SQLITE_IOERR_FSYNC,
         rusqlite::ffi::SQLITE_IOERR_WRITE,
+        rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
         rusqlite::ffi::SQLITE_NOMEM,
         rusqlite::ffi::SQLITE_CORRUPT,
     ] {

@@ -126,22 +126,10 @@ impl Story<'_> {
 
     fn agree(&mut self) -> Result<(), Failure> {
         self.act("Both teams answer the same questions, neither seeing the other's answer.");
-        self.types("dana", &["answer", "peak", "1200"], 0, &[], Shown::First(1))?;
-        self.types("omar", &["answer", "peak", "1150"], 0, &[], Shown::First(1))?;
-        self.types(
-            "dana",
-            &["answer", "currency", "cents"],
-            0,
-            &[],
-            Shown::First(1),
-        )?;
-        self.types(
-            "omar",
-            &["answer", "currency", "euros"],
-            0,
-            &[],
-            Shown::First(1),
-        )?;
+        self.says("dana", &["answer", "peak", "1200"])?;
+        self.says("omar", &["answer", "peak", "1150"])?;
+        self.says("dana", &["answer", "currency", "cents"])?;
+        self.says("omar", &["answer", "currency", "euros"])?;
         self.quietly("dana", &["check", "--now"], 1, &[])?;
         self.tell_line(
             "One side counts in cents, the other in euros. Baton found it; they talk, and agree.",
@@ -153,20 +141,8 @@ impl Story<'_> {
             "alignment.conflict",
             &["cents", "euros"],
         )?;
-        self.types(
-            "dana",
-            &["answer", "currency", "cents"],
-            0,
-            &[],
-            Shown::First(1),
-        )?;
-        self.types(
-            "omar",
-            &["answer", "currency", "cents"],
-            0,
-            &[],
-            Shown::First(1),
-        )?;
+        self.says("dana", &["answer", "currency", "cents"])?;
+        self.says("omar", &["answer", "currency", "cents"])?;
         let after = self.quietly("dana", &["check", "--now"], 1, &[])?;
         self.expect(
             !after.contains("alignment.conflict"),
@@ -179,14 +155,8 @@ impl Story<'_> {
         self.act(
             "Does staging mirror production? Somebody once changed a time-out and told nobody.",
         );
-        self.types("omar", &["fingerprint", "staging"], 0, &[], Shown::First(1))?;
-        self.types(
-            "omar",
-            &["fingerprint", "production"],
-            0,
-            &[],
-            Shown::First(1),
-        )?;
+        self.says("omar", &["fingerprint", "staging"])?;
+        self.says("omar", &["fingerprint", "production"])?;
         self.types("omar", &["parity"], 1, &["config/shop.toml"], Shown::All)?;
         self.tell_line(
             "The change was right: staging gets the same time-out, and is looked at again.",
@@ -208,10 +178,10 @@ impl Story<'_> {
     fn own(&mut self) -> Result<(), Failure> {
         self.act("Everybody accepts what is theirs, and proves that they have access.");
         for person in ["dana", "lee", "omar", "pia"] {
-            self.types(person, &["accept", "--mine"], 0, &[], Shown::First(1))?;
+            self.says(person, &["accept", "--mine"])?;
             self.quietly(person, &["check"], 1, &[])?;
         }
-        self.types("pia", &["sign", "privacy"], 0, &[], Shown::First(1))
+        self.says("pia", &["sign", "privacy"])
     }
 
     fn rehearse(&mut self) -> Result<(), Failure> {
@@ -229,8 +199,8 @@ impl Story<'_> {
 
     fn hand_over(&mut self) -> Result<(), Failure> {
         self.act("Dana offers exactly this content, Omar accepts it. Now it is ready.");
-        self.types("dana", &["offer"], 0, &[], Shown::First(1))?;
-        self.types("omar", &["accept"], 0, &[], Shown::First(1))?;
+        self.says("dana", &["offer"])?;
+        self.says("omar", &["accept"])?;
         self.types("omar", &["check"], 0, &["ready"], Shown::All)
     }
 
@@ -273,7 +243,7 @@ impl Story<'_> {
         self.act("The review writes itself from the ledger; a lesson is kept, and binds until it is met.");
         self.types("pia", &["review"], 0, &["rolled back"], Shown::First(12))?;
         let text = "Load the exchange rates under a lock before 2.4 goes out again";
-        self.types("pia", &["lesson", "keep", text], 0, &[], Shown::First(1))?;
+        self.says("pia", &["lesson", "keep", text])?;
         self.types_about("pia", &["check", "--now"], 1, "review.lesson-open", &[])?;
         self.tell_line("Lee mends the fault; Pia says how the lesson was met.");
         self.stage.fault(false)?;
@@ -284,13 +254,7 @@ impl Story<'_> {
             .unwrap_or("les_")
             .to_owned();
         let how = "the rates are read under a lock";
-        self.types(
-            "pia",
-            &["lesson", "met", &id, "--how", how],
-            0,
-            &[],
-            Shown::First(1),
-        )
+        self.says("pia", &["lesson", "met", &id, "--how", how])
     }
 
     fn launch_clean(&mut self) -> Result<(), Failure> {
@@ -304,7 +268,7 @@ impl Story<'_> {
         let told = self.lee_tells(&live, 1)?;
         let kept = live.saw("takes over", ACT_MOST);
         self.expect(told && kept, "the judge keeps the release");
-        self.types("omar", &["accept", "--live"], 0, &[], Shown::First(1))?;
+        self.says("omar", &["accept", "--live"])?;
         let (status, _) = live.end(ACT_MOST);
         self.expect(status == Some(0), "the launch succeeds");
         let health = self.stage.health("production/web1")?;
@@ -318,14 +282,8 @@ impl Story<'_> {
 
     fn close(&mut self) -> Result<(), Failure> {
         self.act("It is in production and accepted. The record can be checked by anybody, without Baton's ledger.");
-        self.types("omar", &["review", "--held"], 0, &[], Shown::First(1))?;
-        self.types(
-            "omar",
-            &["record", "export", "shop.jsonl"],
-            0,
-            &[],
-            Shown::First(1),
-        )?;
+        self.says("omar", &["review", "--held"])?;
+        self.says("omar", &["record", "export", "shop.jsonl"])?;
         self.types(
             "omar",
             &["record", "verify", "shop.jsonl"],
@@ -340,13 +298,7 @@ impl Story<'_> {
         let mut room = Vec::new();
         for (person, sure) in [("omar", "4"), ("pia", "4"), ("lee", "5")] {
             room.push(Sitting::down(self.command(person, &["join"]))?);
-            self.types(
-                person,
-                &["vote", "go", "--confidence", sure],
-                0,
-                &[],
-                Shown::First(1),
-            )?;
+            self.says(person, &["vote", "go", "--confidence", sure])?;
         }
         Ok(room)
     }
@@ -368,7 +320,7 @@ impl Story<'_> {
                 }
                 std::thread::sleep(Duration::from_millis(50));
             }
-            self.types("lee", &["done", "tell"], 0, &[], Shown::First(1))?;
+            self.says("lee", &["done", "tell"])?;
         }
         Ok(true)
     }
@@ -440,6 +392,11 @@ impl Story<'_> {
             said.push_str(&String::from_utf8_lossy(&done.stderr));
         }
         Ok((done.status.code(), said))
+    }
+
+    /// Types a command that has to succeed, and shows the first line of its answer.
+    fn says(&mut self, person: &str, args: &[&str]) -> Result<(), Failure> {
+        self.types(person, args, 0, &[], Shown::First(1))
     }
 
     /// Types a command and shows what it answers.

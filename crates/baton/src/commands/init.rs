@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
+use crate::failure::Failure;
 use crate::render::Out;
 use crate::settings::Settings;
 
@@ -81,11 +81,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
         .create_new(true)
         .open(path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| cannot_write(path, &error))
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Kind::Part, format!("cannot write {}", path.display())).because(error)
+    written.map_err(|error| Failure::unwritten(path, &error))
 }
 
 /// Keeps Baton's folder out of git, where there is a work tree that would take
@@ -97,7 +93,7 @@ fn ignore(folder: &Path) -> Result<bool, Failure> {
         return Ok(false);
     }
     let path = folder.join(".gitignore");
-    let failed = |error: io::Error| cannot_write(&path, &error);
+    let failed = |error: io::Error| Failure::unwritten(&path, &error);
     let before = match fs::read(&path) {
         Ok(before) => before,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

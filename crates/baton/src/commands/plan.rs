@@ -27,10 +27,12 @@ pub(crate) fn run(desk: &mut Desk, out: &Out, environment: Option<&str>) -> Resu
         return Ok(Exit::Good);
     }
     let zone = zone_of(&plan);
-    head(out, &plan, release.as_ref().map(|digest| digest.short()));
-    steps(out, &plan, &schedule, &zone);
-    foot(out, &plan, &schedule, &zone);
-    out.next("baton check");
+    out.page(|out| {
+        head(out, &plan, release.as_ref().map(|digest| digest.short()));
+        steps(out, &plan, &schedule, &zone);
+        foot(out, &plan, &schedule, &zone);
+        out.next("baton check");
+    });
     Ok(Exit::Good)
 }
 

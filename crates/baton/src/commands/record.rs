@@ -28,7 +28,7 @@ pub(crate) fn export(desk: &mut Desk, out: &Out, path: &Path) -> Result<Exit, Fa
         let _walker = write(desk, path, &mut BufWriter::new(out.bytes()))?;
         return Ok(Exit::Good);
     }
-    let failed = |error: io::Error| cannot_write(path, &error);
+    let failed = |error: io::Error| Failure::unwritten(path, &error);
     let folder = match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -38,7 +38,7 @@ pub(crate) fn export(desk: &mut Desk, out: &Out, path: &Path) -> Result<Exit, Fa
     file.as_file().sync_all().map_err(failed)?;
     let _file = file
         .persist(path)
-        .map_err(|error| cannot_write(path, &error.error))?;
+        .map_err(|error| Failure::unwritten(path, &error.error))?;
     said(out, &walker, &format!("written to {}", path.display()));
     if !out.json {
         out.next(&format!("baton record verify {}", path.display()));
@@ -49,7 +49,7 @@ pub(crate) fn export(desk: &mut Desk, out: &Out, path: &Path) -> Result<Exit, Fa
 /// Writes every entry and the closing line, and checks each on the way.
 fn write(desk: &mut Desk, path: &Path, to: &mut impl Write) -> Result<Walker, Failure> {
     let mut walker = Walker::default();
-    let failed = |error: io::Error| cannot_write(path, &error);
+    let failed = |error: io::Error| Failure::unwritten(path, &error);
     loop {
         let page = desk.log.read_bytes(Seq(walker.count()), PAGE)?;
         if page.is_empty() {
@@ -68,10 +68,6 @@ fn write(desk: &mut Desk, path: &Path, to: &mut impl Write) -> Result<Walker, Fa
         .and_then(|()| to.flush())
         .map_err(failed)?;
     Ok(walker)
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    Failure::part(format!("cannot write {}", path.display())).because(error)
 }
 
 /// `baton record verify PATH`.

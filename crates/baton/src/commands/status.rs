@@ -36,7 +36,7 @@ pub(crate) fn run(desk: &mut Desk, out: &Out, again: bool) -> Result<Exit, Failu
         if out.json {
             out.json(&seen.for_programs(desk));
         } else {
-            seen.show(desk, out);
+            out.page(|out| seen.show(desk, out));
         }
         let open = desk.facts.open_run().is_some();
         // Without a terminal nobody can end the wait for a run that may never come.

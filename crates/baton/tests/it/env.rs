@@ -120,21 +120,27 @@ impl TestEnv {
 
     /// Runs the binary as nobody in particular.
     pub(crate) fn baton(&self, args: &[&str]) -> Ran {
-        self.run("nobody", args)
+        self.run("nobody", &[], args)
     }
 
     /// Runs the binary as a person, with a home of their own.
     pub(crate) fn says(&self, person: &str, args: &[&str]) -> Ran {
         let mut all = args.to_vec();
         all.extend(["--as", person]);
-        self.run(person, &all)
+        self.run(person, &[], &all)
+    }
+
+    /// Runs the binary as a person, through programs that take away what a
+    /// process has and then become it.
+    pub(crate) fn says_under(&self, person: &str, limits: &[&str], args: &[&str]) -> Ran {
+        let mut all = args.to_vec();
+        all.extend(["--as", person]);
+        self.run(person, limits, &all)
     }
 
     /// Starts the binary as a person and leaves it running.
     pub(crate) fn start(&self, person: &str, args: &[&str]) -> Running {
-        let mut all = args.to_vec();
-        all.extend(["--as", person]);
-        let mut command = self.command(person, &all);
+        let mut command = self.command_as(person, &[], args);
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());
@@ -145,8 +151,15 @@ impl TestEnv {
         }
     }
 
-    fn run(&self, home: &str, args: &[&str]) -> Ran {
-        let done = self.command(home, args).output().unwrap();
+    /// A command that runs the binary as a person, for whoever starts it themselves.
+    pub(crate) fn command_as(&self, person: &str, through: &[&str], args: &[&str]) -> Command {
+        let mut all = args.to_vec();
+        all.extend(["--as", person]);
+        self.command(person, through, &all)
+    }
+
+    fn run(&self, home: &str, limits: &[&str], args: &[&str]) -> Ran {
+        let done = self.command(home, limits, args).output().unwrap();
         Ran {
             code: done.status.code().unwrap_or(-1),
             out: String::from_utf8(done.stdout).unwrap(),
@@ -154,12 +167,13 @@ impl TestEnv {
         }
     }
 
-    fn command(&self, home: &str, args: &[&str]) -> Command {
+    fn command(&self, home: &str, limits: &[&str], args: &[&str]) -> Command {
         let home = self.root.path().join("home").join(home);
         fs::create_dir_all(&home).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_baton"));
+        let words = [limits, &[env!("CARGO_BIN_EXE_baton")], args].concat();
+        let mut command = Command::new(words[0]);
         let _command = command
-            .args(args)
+            .args(&words[1..])
             .current_dir(self.work())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -16,3 +16,7 @@ mod look;
 mod record;
 
 mod run;
+
+mod scarce;
+
+mod watched;

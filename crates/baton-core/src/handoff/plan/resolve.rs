@@ -43,7 +43,7 @@ pub fn resolve(
         return (None, notes);
     };
     let mut here = Vec::new();
-    let stages = within(&steps, environment, place, &mut here);
+    let stages = within(runbook, &steps, environment, place, &mut here);
     notes.extend(
         here.into_iter()
             .map(|note| at_environments(note, &[environment])),
@@ -51,11 +51,86 @@ pub fn resolve(
     if notes.iter().any(is_error) {
         return (None, notes);
     }
+    let plan = assemble(contract, runbook, environment, steps, stages);
+    (Some(plan), notes)
+}
+
+/// What [`lint`] found, and what it looked up on the way.
+pub struct Linted {
+    /// Everything [`resolve`] would say for the launch and for the rehearsal
+    /// environment; what both say is said once, with both named.
+    pub notes: Vec<Note>,
+    /// The steps with their stages in the launch environment.
+    launch: Option<(Vec<Draft>, Vec<Stages>)>,
+}
+
+impl Linted {
+    /// The plan for the launch environment, from the files that were looked at;
+    /// `None` when any note is an error of the files.
+    pub fn plan(self, contract: &Contract, runbook: &Runbook) -> Option<Plan> {
+        let (steps, stages) = self.launch?;
+        let broken = self.notes.iter().any(is_error);
+        let launch = &contract.launch.environment.value;
+        (!broken).then(|| assemble(contract, runbook, launch, steps, stages))
+    }
+}
+
+/// Looks through both files for the launch and for the rehearsal environment.
+/// An environment the contract does not have is for the contract's own check.
+pub fn lint(contract: &Contract, runbook: &Runbook) -> Linted {
+    let (steps, mut notes) = everywhere(contract, runbook);
+    let rehearsal = contract
+        .rehearsal
+        .defined()
+        .map(|terms| &terms.environment.value);
+    let launch = &contract.launch.environment.value;
+    let others = rehearsal.filter(|name| *name != launch);
+    let mut found: BTreeMap<Note, Vec<&EnvName>> = BTreeMap::new();
+    let mut stages = None;
+    for name in [launch].into_iter().chain(others) {
+        if let (Some(steps), Some(place)) = (&steps, contract.environments.get(name)) {
+            let mut here = Vec::new();
+            let all = within(runbook, steps, name, place, &mut here);
+            if name == launch {
+                stages = Some(all);
+            }
+            for note in here {
+                found.entry(note).or_default().push(name);
+            }
+        }
+    }
+    let merged = found.into_iter();
+    notes.extend(merged.map(|(note, names)| at_environments(note, &names)));
+    notes.sort_by_key(|note| note.span.map(|span| (span.line, span.column)));
+    Linted {
+        notes,
+        launch: steps.zip(stages),
+    }
+}
+
+/// The plan of steps without errors.
+fn assemble(
+    contract: &Contract,
+    runbook: &Runbook,
+    environment: &EnvName,
+    steps: Vec<Draft>,
+    stages: Vec<Stages>,
+) -> Plan {
     let steps = steps.into_iter().zip(stages);
     let steps: Vec<Step> = steps
-        .map(|(step, stages)| step.finish(stages, environment))
+        .map(|(step, stages)| {
+            let written = &runbook.steps[step.at];
+            Step {
+                elsewhere: elsewhere(written, environment),
+                written: written.clone(),
+                owners: step.owners,
+                backups: step.backups,
+                after_ids: step.after_ids,
+                stages,
+            }
+        })
         .collect();
-    let plan = Plan {
+    Plan {
         format: PLAN_FORMAT,
         handoff: HandoffId::of(
             &contract.name,
@@ -66,35 +141,7 @@ pub fn resolve(
         contract: contract.clone(),
         digests: digest::digests(contract, runbook, &steps),
         steps,
-    };
-    (Some(plan), notes)
-}
-
-/// Everything [`resolve`] would say for the launch and for the rehearsal
-/// environment; what both say is said once, with both named. An environment the
-/// contract does not have is for the contract's own check.
-pub fn lint(contract: &Contract, runbook: &Runbook) -> Vec<Note> {
-    let (steps, mut notes) = everywhere(contract, runbook);
-    let rehearsal = contract
-        .rehearsal
-        .defined()
-        .map(|terms| &terms.environment.value);
-    let mut names = vec![&contract.launch.environment.value];
-    names.extend(rehearsal.filter(|name| *name != names[0]));
-    let mut found: BTreeMap<Note, Vec<&EnvName>> = BTreeMap::new();
-    for name in names {
-        if let (Some(steps), Some(place)) = (&steps, contract.environments.get(name)) {
-            let mut here = Vec::new();
-            within(steps, name, place, &mut here);
-            for note in here {
-                found.entry(note).or_default().push(name);
-            }
-        }
     }
-    let merged = found.into_iter();
-    notes.extend(merged.map(|(note, names)| at_environments(note, &names)));
-    notes.sort_by_key(|note| note.span.map(|span| (span.line, span.column)));
-    notes
 }
 
 /// Whether a note makes the files unusable.
@@ -124,37 +171,26 @@ pub(super) fn placed(note: Note, span: Option<Span>) -> Note {
     Note { span, ..note }
 }
 
+/// The hosts of a step, in stages.
+type Stages = Vec<Vec<HostName>>;
+
 /// A step with everything that is the same in all environments.
-struct Draft<'a> {
-    written: &'a runbook::Step,
+struct Draft {
+    /// Where the step stands in the runbook.
+    at: usize,
     owners: Vec<Handle>,
     backups: Vec<Handle>,
     after_ids: Vec<StepId>,
 }
 
-impl Draft<'_> {
-    fn elsewhere(&self, environment: &EnvName) -> bool {
-        let only_in = self.written.only_in.as_ref();
-        only_in.is_some_and(|only| only.value != *environment)
-    }
-
-    fn finish(self, stages: Vec<Vec<HostName>>, environment: &EnvName) -> Step {
-        Step {
-            elsewhere: self.elsewhere(environment),
-            written: self.written.clone(),
-            owners: self.owners,
-            backups: self.backups,
-            after_ids: self.after_ids,
-            stages,
-        }
-    }
+/// Whether a step runs only in another environment.
+fn elsewhere(step: &runbook::Step, environment: &EnvName) -> bool {
+    let only_in = step.only_in.as_ref();
+    only_in.is_some_and(|only| only.value != *environment)
 }
 
 /// The steps in the order of the plan; `None` when they wait for each other.
-fn everywhere<'a>(
-    contract: &Contract,
-    runbook: &'a Runbook,
-) -> (Option<Vec<Draft<'a>>>, Vec<Note>) {
+fn everywhere(contract: &Contract, runbook: &Runbook) -> (Option<Vec<Draft>>, Vec<Note>) {
     let mut notes = Vec::new();
     let order = order(&runbook.steps, &mut notes);
     let mut people_of = Vec::with_capacity(runbook.steps.len());
@@ -181,7 +217,7 @@ fn everywhere<'a>(
             .into_iter()
             .map(|earlier| runbook.steps[earlier].id.value.clone());
         drafts.push(Draft {
-            written: &runbook.steps[index],
+            at: index,
             owners,
             backups,
             after_ids: ids.collect(),
@@ -222,23 +258,21 @@ fn not_before(contract: &Contract, step: &runbook::Step, notes: &mut Vec<Note>) 
 
 /// The stages of each step in one environment. Notes leave the environment out.
 fn within(
-    steps: &[Draft<'_>],
+    runbook: &Runbook,
+    steps: &[Draft],
     name: &EnvName,
     environment: &Environment,
     notes: &mut Vec<Note>,
-) -> Vec<Vec<Vec<HostName>>> {
+) -> Vec<Stages> {
     let mut outputs = BTreeSet::new();
     let mut all = Vec::with_capacity(steps.len());
-    for step in steps {
-        if step.elsewhere(name) {
+    for step in steps.iter().map(|draft| &runbook.steps[draft.at]) {
+        if elsewhere(step, name) {
             all.push(Vec::new());
             continue;
         }
-        let hosts = step
-            .written
-            .on
-            .as_ref()
-            .map(|on| hosts(step.written, on, environment, notes));
+        let on = step.on.as_ref();
+        let hosts = on.map(|on| hosts(step, on, environment, notes));
         // Without its hosts, what they set is not known: one note is enough.
         if !matches!(&hosts, Some(hosts) if hosts.is_empty()) {
             let known = Known {
@@ -246,10 +280,10 @@ fn within(
                 hosts: hosts.as_deref().unwrap_or_default(),
                 outputs: &outputs,
             };
-            variables::check(step.written, &known, notes);
+            variables::check(step, &known, notes);
         }
-        outputs.extend(variables::outputs(step.written));
-        all.push(match (&step.written.on, hosts) {
+        outputs.extend(variables::outputs(step));
+        all.push(match (on, hosts) {
             (Some(on), Some(hosts)) => places::stages(&hosts, &on.spread),
             _ => vec![vec![HostName::here()]],
         });

@@ -103,16 +103,18 @@ fn lint_of(contract: &Contract, steps: &[&str], expected: &Expect) {
             format!("### S{n}\n\n{own}- changes: nothing\n{rest}\n\n")
         })
         .collect();
-    expected.assert_eq(&show(&lint(contract, &runbook(&text))));
+    expected.assert_eq(&show(&lint(contract, &runbook(&text)).notes));
 }
 
 #[test]
 fn the_example_of_the_product_page_resolves_without_a_note() {
     let (contract, runbook) = (contract(shop()), runbook(SHOP));
-    assert_eq!(lint(&contract, &runbook), []);
+    let linted = lint(&contract, &runbook);
+    assert_eq!(linted.notes, []);
     let (plan, notes) = resolve(&contract, &runbook, &"production".into());
     assert_eq!(notes, []);
     let plan = plan.unwrap();
+    assert_eq!(linted.plan(&contract, &runbook).as_ref(), Some(&plan));
     assert_eq!(plan.handoff.as_str(), "shop/2.4.0/production");
     let summary: String = plan
         .steps
@@ -400,7 +402,7 @@ fn a_time_of_day_needs_a_window() {
 #[test]
 fn notes_about_fences_find_their_words() {
     let text = "### A\n\n- owner: omar (backup: pia)\n- changes: nothing\n\n```sh run\necho ü\n  ü $NO\n```\n";
-    let notes = lint(&contract(shop()), &runbook(text));
+    let notes = lint(&contract(shop()), &runbook(text)).notes;
     let span = notes[0].span.unwrap();
     assert_eq!(&text[span.bytes_in(text)], "$NO");
 }
@@ -435,7 +437,14 @@ proptest! {
         let name = EnvName::new(if production { "production" } else { "staging" });
         let (plan, notes) = resolve(&contract, &runbook, &name);
         prop_assert_eq!(plan.is_none(), notes.iter().any(|note| book::CODES.contains(&note.code.0)));
-        prop_assert!(lint(&contract, &runbook).len() >= notes.len());
+        let linted = lint(&contract, &runbook);
+        prop_assert!(linted.notes.len() >= notes.len());
+        let broken = linted.notes.iter().any(|note| book::CODES.contains(&note.code.0));
+        let launched = linted.plan(&contract, &runbook);
+        prop_assert_eq!(launched.is_none(), broken);
+        if production && !broken {
+            prop_assert_eq!(&launched, &plan);
+        }
         let Some(plan) = plan else { return Ok(()) };
         let mut done: Vec<&StepId> = Vec::new();
         for step in &plan.steps {

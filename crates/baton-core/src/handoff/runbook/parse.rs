@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::blocks::{Block, Fenced, Heading, Inside, Item, blocks};
 use super::fence::{Role, is_closed, opening, opens_with_role};
-use super::slug::{cut_id, is_id, slug};
+use super::slug::{ID_BYTES_MAX, cut_id, is_id, slug};
 use super::source::{Problems, Source};
 use super::sweep::sweep;
 use super::{DEFAULT_TIMEOUT, Fence, Runbook, Step, attributes};
@@ -246,6 +246,7 @@ impl<'s, 'a> Reader<'s, 'a> {
                     "write one behind it, as in `{#check}`",
                 );
             }
+            self.bound_id(&id, &heading.range);
             let text = written.trim_start_matches('#');
             let text_start = start + written.len() - text.trim_start().len();
             return (title.to_owned(), id, text_start..heading.range.end);
@@ -261,7 +262,24 @@ impl<'s, 'a> Reader<'s, 'a> {
                 "an id has letters, digits, `-`, `_` and `.`, and is not `nothing`",
             );
         }
+        self.bound_id(id, &range);
         (title.trim().to_owned(), id.to_owned(), range)
+    }
+
+    /// An id goes into variables, file names and commands that people type.
+    fn bound_id(&mut self, id: &str, range: &Range<usize>) {
+        if id.len() > ID_BYTES_MAX {
+            let begins: String = id.chars().take(40).collect();
+            self.problems.error(
+                "runbook.heading",
+                range,
+                format!(
+                    "the id `{begins}…` has {} bytes, and {ID_BYTES_MAX} are the most",
+                    id.len()
+                ),
+                "write a short one behind the title, as in `{#short}`",
+            );
+        }
     }
 
     fn list(&mut self, items: &[Item]) {

@@ -1,5 +1,9 @@
 //! Ids of steps: GitHub's slug of a title, and `{#id}` written behind it.
 
+/// The longest id of a step: some long sentence still fits, and with a host and
+/// an ending it fits the 255 bytes a file system gives a name.
+pub(super) const ID_BYTES_MAX: usize = 200;
+
 /// GitHub's slug of a heading's text: lower case; letters, digits, `_` and `-`
 /// stay; each space becomes `-`; everything else is left out. So `Back up the
 /// orders!` is `back-up-the-orders`. Unlike GitHub, a second heading with the
@@ -59,5 +63,24 @@ mod tests {
         assert_eq!(cut_id("{#}"), Some(("", "")));
         assert!(is_id("roll-out.2") && !is_id("") && !is_id("--") && !is_id("a b"));
         assert!(!is_id("nothing"));
+    }
+
+    #[test]
+    fn an_id_is_bounded_wherever_it_comes_from() {
+        let read = |heading: String| {
+            let text = format!("{heading}\n\n```sh run\ntrue\n```\n");
+            let (_, notes) = super::super::parse(text.as_bytes());
+            let long = |note: &&crate::diag::Note| note.says.contains("200 are the most");
+            notes.iter().filter(long).count()
+        };
+        // Bytes count, not letters.
+        for (letter, most) in [("a", 200), ("\u{e4}", 100)] {
+            let id = letter.repeat(most);
+            assert_eq!(read(format!("### {id}")), 0);
+            assert_eq!(read(format!("### {id}a")), 1);
+            assert_eq!(read(format!("### Long {{#{id}}}")), 0);
+            assert_eq!(read(format!("### Long {{#{id}a}}")), 1);
+            assert_eq!(read(format!("### {id}a {{#short}}")), 0);
+        }
     }
 }

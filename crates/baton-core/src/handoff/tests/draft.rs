@@ -31,7 +31,7 @@ fn clean(found: &Found) -> Contract {
     let (steps, more) = runbook::parse(runbook.as_bytes());
     notes.extend(more);
     let (read, steps) = (read.unwrap(), steps.unwrap());
-    notes.extend(plan::lint(&read, &steps));
+    notes.extend(plan::lint(&read, &steps).notes);
     let notes: String = notes.iter().map(shown).collect();
     assert_eq!(notes, "", "{contract}");
     read

@@ -122,6 +122,11 @@ fn file_without_write_permission_is_read_only() {
         Err(error) => {
             assert!(!may_write);
             assert!(matches!(error, StoreError::ReadOnly { .. }), "{error:?}");
+            // A file left beside it would be read-only too, and stay so.
+            let beside = fs::read_dir(path.parent().unwrap()).unwrap().count();
+            assert_eq!(beside, 1);
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            assert!(say(&mut SqliteLog::open(&path).unwrap(), "now they may").is_ok());
         }
     }
 }

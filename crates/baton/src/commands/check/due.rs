@@ -104,9 +104,11 @@ fn carry_out(
     let id = &criterion.id.value;
     let order = order::criterion(plan, criterion, command, &attempt)
         .ok_or_else(|| Failure::part(format!("{id} names an environment that there is not")))?;
-    world
-        .carry_out(&order)
-        .map_err(|error| Failure::part(format!("cannot run {id}")).because(&error))
+    world.carry_out(&order).map_err(|error| {
+        Failure::part(format!("cannot run {id}"))
+            .because(&error)
+            .hint("see to the room and the rights of `.baton/attempts`, and check again")
+    })
 }
 
 fn record(

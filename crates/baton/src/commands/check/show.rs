@@ -19,7 +19,7 @@ use crate::render::{Mark, Out, Tone, cell, marked, marks, toned};
 /// Shows a verdict in the format that was asked for.
 pub(crate) fn show(desk: &Desk, out: &Out, plan: &Plan, verdict: &Verdict) {
     match desk.settings.format {
-        Format::Text => text(desk, out, plan, verdict),
+        Format::Text => out.page(|out| text(desk, out, plan, verdict)),
         Format::Json => {
             let contract = &plan.contract;
             let report = verdict.to_json(

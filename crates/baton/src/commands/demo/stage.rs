@@ -35,6 +35,21 @@ const CHECKS: [(&str, &str); 4] = [
     ("checks/rates-zero.csv", "EUR,1.00\nCZK,0\n"),
 ];
 
+/// Leads staging back to where the runbook begins, so that it can be rehearsed again.
+const BACK: &str = "# Leads staging back to shop 2.3.9, where the runbook begins.
+set -e
+for host in 'web1 @STAGING_1@' 'web2 @STAGING_2@'; do
+  set -- $host
+  cd env/staging/$1
+  ln -sfn releases/2.3.9 current
+  ./current/shop stop --pid-file shop.pid
+  ! test -e releases/2.4.0 || ./releases/2.4.0/shop migrate --db ../orders.db --to 1
+  ./current/shop start --port $2 --db ../orders.db --pid-file shop.pid --log shop.log
+  rm -rf releases/2.4.0
+  cd ../../..
+done
+";
+
 /// Where the demo plays.
 pub(super) struct Stage {
     /// The folder of the contract.
@@ -200,16 +215,18 @@ fn lay_files(dir: &Path, new: &Path, ports: &[u16]) -> std::io::Result<()> {
             .unwrap_or(now)
             .to_string()
     };
-    let mut contract = CONTRACT
-        .replace("@OPENS@", &hours(-1))
-        .replace("@CLOSES@", &hours(3));
-    for (name, port) in ["STAGING_1", "STAGING_2", "PRODUCTION_1", "PRODUCTION_2"]
-        .iter()
-        .zip(ports)
-    {
-        contract = contract.replace(&format!("@{name}@"), &port.to_string());
-    }
-    fs::write(dir.join("handoff.yaml"), contract)?;
+    let filled = |text: &str| {
+        let mut text = text
+            .replace("@OPENS@", &hours(-1))
+            .replace("@CLOSES@", &hours(3));
+        let names = ["STAGING_1", "STAGING_2", "PRODUCTION_1", "PRODUCTION_2"];
+        for (name, port) in names.iter().zip(ports) {
+            text = text.replace(&format!("@{name}@"), &port.to_string());
+        }
+        text
+    };
+    fs::write(dir.join("handoff.yaml"), filled(CONTRACT))?;
+    fs::write(dir.join("back-to-2.3.9.sh"), filled(BACK))?;
     fs::write(dir.join("runbook.md"), RUNBOOK)
 }
 
