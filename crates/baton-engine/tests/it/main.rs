@@ -5,3 +5,5 @@
 mod attempt;
 mod explorer;
 mod real;
+mod ssh;
+mod sshd;

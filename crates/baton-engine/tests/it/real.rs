@@ -9,6 +9,8 @@ use baton_core::ledger::{Draft, Entry};
 use baton_core::run::State;
 use baton_engine::drive::{DriveError, Driver, Halted};
 use baton_engine::real::RealWorld;
+use baton_engine::shell::Shell;
+use baton_engine::shell::ssh::Ssh;
 use baton_store::{Log, SqliteLog, StoreError};
 use baton_testkit::fault::{Faulty, Fuse};
 use baton_testkit::plans::{Conduct, Kind, Nature, plan};
@@ -56,11 +58,10 @@ fn rehearsal(folder: &Path) -> (SqliteLog, RunId) {
 
 fn world(folder: &Path) -> RealWorld {
     let attempts = folder.join("attempts");
+    let wrapper = PathBuf::from(WRAPPER);
     RealWorld::quiet(
+        Shell::new(folder.to_owned(), attempts, wrapper, Ssh::default()),
         folder.to_owned(),
-        folder.to_owned(),
-        attempts,
-        PathBuf::from(WRAPPER),
     )
 }
 
