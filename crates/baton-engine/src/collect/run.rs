@@ -99,7 +99,7 @@ pub(super) fn far(
         .collect();
     errand.check(&vars)?;
     let unreached = |why: &str| format!("it cannot be reached: {why}");
-    let mut line = ssh.open(to).map_err(|at| unreached(&at.why))?;
+    let mut line = ssh.reach(to).map_err(|at| unreached(&at.why))?;
     // The far limit is there for a connection that breaks; ours comes first.
     let secs = limits.time.as_secs() + 2;
     let until = Instant::now() + limits.time + SLACK;

@@ -21,16 +21,11 @@ use baton_core::id::AttemptId;
 use baton_core::run::order::Order;
 
 use super::local::never;
-use super::ssh::{Broken, Errand, Left, Line, Ssh, Told, adopt, start, told};
+use super::ssh::{Broken, Errand, Left, Line, PAUSE, Ssh, Told, adopt, start, told};
 use crate::secret::{Masker, Secret, resolve};
 use crate::world::{Ended, Found};
 
-/// How often a host that is busy is tried before a command counts as not
-/// started; the pauses between double from [`PAUSE`].
-const TRIES: u32 = 6;
-/// The first pause between two tries.
-const PAUSE: Duration = Duration::from_millis(250);
-/// The longest.
+/// The longest pause before a host is asked again; the first is [`PAUSE`].
 const PAUSE_MOST: Duration = Duration::from_secs(10);
 /// How long the driver waits for a host's first word about an earlier attempt.
 /// One that takes longer is taken to be busy with it, and a thread finds out.
@@ -148,10 +143,10 @@ impl Attempt {
             Ok(text) => text,
             Err(why) => return never(why),
         };
-        let line = match self.reach() {
+        let line = match self.ssh.reach(&self.to) {
             Ok(line) => line,
             // Nothing was sent.
-            Err(why) => return never(self.unreached(&why)),
+            Err(unreached) => return never(self.unreached(&unreached.why)),
         };
         let masker = masker(secrets);
         let mut until = self.until();
@@ -231,19 +226,6 @@ impl Attempt {
             thread::sleep(pause.min(left));
             pause = (pause * 2).min(PAUSE_MOST);
         }
-    }
-
-    /// Connects, also to a host that is busy.
-    fn reach(&self) -> Result<Line, String> {
-        let mut pause = PAUSE;
-        for _try in 1..TRIES {
-            match self.ssh.open(&self.to) {
-                Err(unreached) if unreached.busy => thread::sleep(pause),
-                other => return other.map_err(|unreached| unreached.why),
-            }
-            pause *= 2;
-        }
-        self.ssh.open(&self.to).map_err(|unreached| unreached.why)
     }
 
     fn unreached(&self, why: &str) -> String {

@@ -14,6 +14,7 @@ mod line;
 mod text;
 
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 pub(crate) use answer::{Left, Told, told};
@@ -23,6 +24,10 @@ pub(crate) use text::{Errand, adopt, facts, quote, start};
 /// How long a connection may take until the far shell is ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
+/// How often a host that is busy is tried before nothing is begun there.
+const TRIES: u32 = 6;
+/// The first pause between two tries; each is twice the one before.
+pub(crate) const PAUSE: Duration = Duration::from_millis(250);
 /// How long after a command's time limit a host that cannot be reached is still
 /// asked: long enough for it to start anew.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -47,6 +52,19 @@ impl Ssh {
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
+    }
+
+    /// Connects, also to a host that is busy. Nothing is begun there.
+    pub(crate) fn reach(&self, to: &str) -> Result<Line, Unreached> {
+        let mut pause = PAUSE;
+        for _try in 1..TRIES {
+            match self.open(to) {
+                Err(unreached) if unreached.busy => thread::sleep(pause),
+                other => return other,
+            }
+            pause *= 2;
+        }
+        self.open(to)
     }
 
     /// How long a host that cannot be reached is asked after a command's time limit.

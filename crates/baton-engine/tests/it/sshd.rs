@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -19,6 +19,8 @@ const SSHD: &str = "/usr/sbin/sshd";
 /// An sshd, and a `ssh` that finds it under the names `web1`, `web2`, ...
 pub(crate) struct Sshd {
     pub(crate) root: TempDir,
+    /// The search path of its sessions.
+    path: String,
     port: u16,
     listener: Option<Child>,
 }
@@ -44,17 +46,27 @@ impl Sshd {
                 .expect("ssh-keygen is installed");
             assert!(made.success());
         }
-        // Somebody else may take it before sshd does; then the test fails and says so.
-        let port = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = port.local_addr().unwrap().port();
-        let here = at.display();
-        let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {here}/host_key\n\
-             AuthorizedKeysFile {here}/user_key.pub\nPidFile none\nStrictModes no\n\
-             PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-             SetEnv HOME={here}/home PATH={path}\n"
-        );
-        fs::write(at.join("sshd_config"), config).unwrap();
+        let mut sshd = Self {
+            root,
+            path: path.to_owned(),
+            port: 0,
+            listener: None,
+        };
+        // Somebody else may take the port before sshd does.
+        let found = (0..10).any(|_| {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap();
+            sshd.port = port.local_addr().unwrap().port();
+            drop(port);
+            sshd.listens()
+        });
+        assert!(found, "sshd does not listen: {}", sshd.log());
+        sshd.client();
+        sshd
+    }
+
+    /// What `ssh` is told, and the `ssh` that is told it.
+    fn client(&self) {
+        let (here, port) = (self.root.path().display(), self.port);
         let client = format!(
             "Host web* nobody\n  HostName 127.0.0.1\n  Port {port}\n  IdentitiesOnly yes\n  \
              StrictHostKeyChecking accept-new\n  UserKnownHostsFile {here}/known_hosts\n\
@@ -62,38 +74,47 @@ impl Sshd {
              Host web*\n  IdentityFile {here}/user_key\n\
              Host hung\n  ProxyCommand sleep 600\n"
         );
-        fs::write(at.join("config"), client).unwrap();
+        fs::write(self.path("config"), client).unwrap();
         let wrapper = format!("#!/bin/sh\nexec ssh -F {here}/config \"$@\"\n");
-        program(&at.join("ssh"), &wrapper);
-        let mut sshd = Self {
-            root,
-            port,
-            listener: None,
-        };
-        sshd.start();
-        sshd
+        program(&self.path("ssh"), &wrapper);
     }
 
-    /// Listens, until stopped.
+    /// Listens again, after it was stopped.
     pub(crate) fn start(&mut self) {
+        assert!(self.listens(), "sshd does not listen: {}", self.log());
+    }
+
+    fn listens(&mut self) -> bool {
+        let (here, port) = (self.root.path().display(), self.port);
+        let config = format!(
+            "Port {port}\nListenAddress 127.0.0.1\nHostKey {here}/host_key\n\
+             AuthorizedKeysFile {here}/user_key.pub\nPidFile none\nStrictModes no\n\
+             PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
+             SetEnv HOME={here}/home PATH={}\n",
+            self.path
+        );
+        fs::write(self.path("sshd_config"), config).unwrap();
         // Where it runs as root it wants a place to stand in; elsewhere it needs none.
         let _there = fs::create_dir_all("/run/sshd");
-        let log = fs::File::create(self.root.path().join("sshd.log")).unwrap();
+        let log = fs::File::create(self.path("sshd.log")).unwrap();
         let mut listener = Command::new(SSHD)
             .args(["-D", "-e", "-f"])
-            .arg(self.root.path().join("sshd_config"))
+            .arg(self.path("sshd_config"))
             .stdin(Stdio::null())
             .stderr(Stdio::from(log))
             .spawn()
             .expect("sshd is installed");
-        until("sshd listens", || {
-            if let Some(status) = listener.try_wait().unwrap() {
-                let log = fs::read_to_string(self.root.path().join("sshd.log"));
-                panic!("sshd ended with {status}: {log:?}");
-            }
-            TcpStream::connect(("127.0.0.1", self.port)).is_ok()
+        let mut listens = false;
+        until("sshd listens, or ends", || {
+            listens = self.log().contains("Server listening on");
+            listens || listener.try_wait().unwrap().is_some()
         });
-        self.listener = Some(listener);
+        self.listener = listens.then_some(listener);
+        listens
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.path("sshd.log")).unwrap_or_default()
     }
 
     /// Nobody listens any more, and every connection breaks.
