@@ -133,6 +133,31 @@ mod needs_sshd {
         );
     }
 
+    /// Its environment, file mode, signals and open files are what sshd gives.
+    #[test]
+    fn a_command_finds_what_it_would_find_without_us() {
+        let sshd = Sshd::new();
+        let look = "env | grep -v -e ^BATON_OUTPUT= -e ^PWD= -e ^OLDPWD= -e ^_= -e ^SHLVL= | sort\n\
+                    umask; grep Sig /proc/self/status; ls /proc/self/fd | wc -l\n";
+        fs::write(sshd.path("work/look"), look).unwrap();
+        let look = format!("sh {} </dev/null", sshd.path("work/look").display());
+        let plain = std::process::Command::new(sshd.path("ssh"))
+            .args(["web1", &look])
+            .output()
+            .unwrap();
+        let plain = String::from_utf8(plain.stdout).unwrap();
+        // Each connection has a port of its own.
+        let same = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with("SSH_"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let ended = ran(&sshd, "att_1", &look);
+        assert_eq!(ended.end, Ending::Succeeded);
+        let ours = String::from_utf8(ended.output).unwrap();
+        assert_eq!(same(&ours), same(&plain));
+        assert!(plain.contains("HOME="), "{plain}");
+    }
+
     /// A login shell that greets everybody is no reason to fail.
     #[test]
     fn a_greeting_is_passed_over() {

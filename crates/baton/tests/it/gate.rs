@@ -458,7 +458,9 @@ fn a_host_behind_ssh_is_read_tried_and_rehearsed_like_any_other() {
         let _read = env.says("omar", &["fingerprint", place]).exits(0);
     }
     let _equal = env.baton(&["parity"]).exits(0);
-    let _tried = env.says("lee", &["check", "staging"]);
+    let tried = env.says("lee", &["check", "staging", "--format", "json"]);
+    assert!(tried.err.contains("proving access to install on web1"));
+    assert!(!tried.out.contains("preflight-failed"), "{}", tried.out);
     let _rehearsed = env.says("lee", &["rehearse"]).exits(0);
     assert_eq!(env.read("env/staging/web1/installed"), "new\n");
     // Each word is an argument of its own; none of them is a secret.

@@ -18,6 +18,9 @@
 # running`, `baton facts`, and `baton result` with the lengths of the four
 # files that follow: exit, variables, the beginning of the output, its end.
 
+# What is kept is the owner's alone; what a command makes is as the host has it.
+baton_umask=${baton_umask-$(umask)}
+export baton_umask
 umask 077
 baton_home=$HOME/.baton/attempts
 
@@ -77,10 +80,11 @@ baton_claim() {
 
 # Gives the command its variables, and takes ours away.
 baton_give() {
+  umask "$baton_umask"
   for baton_name in $baton_names; do
     eval "export $baton_name=\"\$baton_v_$baton_name\"; unset baton_v_$baton_name"
   done
-  unset baton_names baton_secrets
+  unset baton_names baton_secrets baton_umask
 }
 
 # ---- the wrapper, in a session of its own: sh wrapper wrap LIMIT DIR INTERPRETER...
