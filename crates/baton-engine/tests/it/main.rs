@@ -4,6 +4,6 @@
 
 mod attempt;
 mod explorer;
+mod needs_sshd;
 mod real;
-mod ssh;
 mod sshd;
