@@ -8,7 +8,7 @@
 use crate::{Answer, say, shell};
 
 /// Everything, in one place.
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 8] = [
     Need {
         name: "cc",
         probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
@@ -27,7 +27,21 @@ const NEEDS: [Need; 6] = [
         name: "ssh-keygen",
         probe: "command -v ssh-keygen && command -v ssh",
         cure: Cure::Debian("openssh-client"),
-        uses: "the tests of signatures and of hosts behind ssh",
+        uses: "the tests of signatures",
+        may_lack: true,
+    },
+    Need {
+        name: "sshd",
+        probe: "test -x /usr/sbin/sshd && command -v ssh && command -v ssh-keygen",
+        cure: Cure::Debian("openssh-server openssh-client"),
+        uses: "the tests of hosts behind ssh",
+        may_lack: true,
+    },
+    Need {
+        name: "busybox",
+        probe: "command -v busybox",
+        cure: Cure::Debian("busybox"),
+        uses: "the test of hosts with small tools",
         may_lack: true,
     },
     Need {

@@ -3,8 +3,7 @@
 //! One POSIX `sh` script is made from the collectors and run once, in the
 //! host's folder, with the variables a step would see, in bounded time and
 //! output. A collector never fails: what could not be read is the status of its
-//! layer. Nothing is written on the host, and no secret is kept. It reads hosts
-//! of this machine; the script and its output suit any other transport.
+//! layer. Nothing is written on the host, and no secret is kept.
 
 mod environment;
 mod key;
@@ -23,11 +22,29 @@ use baton_core::parity::{Collector, Fact, FactName, HostFacts, LayerStatus, Patt
 pub use environment::fingerprint;
 pub use key::ledger_key;
 
+use crate::shell::ssh::Ssh;
+
+/// Where a host is.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// A folder on this machine.
+    Here(&'a Path),
+    /// Behind ssh.
+    Far {
+        /// What connects.
+        ssh: &'a Ssh,
+        /// The host as `ssh` calls it.
+        to: &'a str,
+        /// The folder; home without it.
+        dir: Option<&'a str>,
+    },
+}
+
 /// A host as its facts are read.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
-    /// Its folder.
-    pub dir: &'a Path,
+    /// Where it is.
+    pub place: Place<'a>,
     /// The variables of environment and host, as a step sees them.
     pub vars: &'a BTreeMap<String, String>,
     /// The declared secrets that could be resolved. They are compared and
@@ -40,7 +57,7 @@ pub struct Site<'a> {
 /// How much reading one host may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long the script may run.
+    /// How long the script may run; reaching the host is not counted.
     pub time: Duration,
     /// How many bytes it may print.
     pub bytes: usize,
@@ -96,13 +113,14 @@ fn by_script(site: Site<'_>, scripted: &[Collector], limits: Limits) -> HostFact
         return HostFacts::default();
     }
     let script = script::script(scripted);
-    match run::run(&script, site.dir, site.vars, limits) {
+    let ran = match site.place {
+        Place::Here(dir) => run::here(&script, dir, site.vars, limits)
+            .map_err(|error| format!("cannot start sh in {}: {error}", dir.display())),
+        Place::Far { ssh, to, dir } => run::far(&script, (ssh, to, dir), site.vars, limits),
+    };
+    match ran {
         Ok(ran) => parse(&ran.output, scripted, &ran.unfinished),
-        Err(error) => {
-            let dir = site.dir.display();
-            let reason = format!("cannot start sh in {dir}: {error}");
-            parse(&[], scripted, &LayerStatus::NotCollected(reason))
-        }
+        Err(reason) => parse(&[], scripted, &LayerStatus::NotCollected(reason)),
     }
 }
 

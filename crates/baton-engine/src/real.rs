@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::collect::fingerprint;
 use crate::metrics::probe::{Arm, ProbeTarget, Prober};
-use crate::shell::local::Local;
+use crate::shell::Shell;
 use crate::world::{Ended, Found, Lost, Wake, World};
 
 /// How long a wait lasts at most: how late a word from another terminal is heard.
@@ -28,7 +28,7 @@ type Surveyed = std::io::Result<Fingerprint>;
 
 /// This machine.
 pub struct RealWorld {
-    local: Local,
+    shell: Shell,
     ends: Receiver<Ended>,
     sender: Sender<Ended>,
     /// The folder of the ledger, whose key makes secrets comparable.
@@ -41,13 +41,13 @@ pub struct RealWorld {
 }
 
 impl RealWorld {
-    /// A world whose commands run through `local`; `own` is the folder of the
+    /// A world whose commands run through `shell`; `own` is the folder of the
     /// ledger, and `interrupts` counts how often the person at the terminal
     /// asked to stop.
-    pub fn new(local: Local, own: PathBuf, interrupts: Arc<AtomicU32>) -> Self {
+    pub fn new(shell: Shell, own: PathBuf, interrupts: Arc<AtomicU32>) -> Self {
         let (sender, ends) = channel();
         Self {
-            local,
+            shell,
             ends,
             sender,
             own,
@@ -60,16 +60,8 @@ impl RealWorld {
     }
 
     /// A world for commands outside a run, such as criteria and preflights.
-    pub fn quiet(folder: PathBuf, own: PathBuf, attempts: PathBuf, program: PathBuf) -> Self {
-        Self::new(
-            Local {
-                folder,
-                attempts,
-                program,
-            },
-            own,
-            Arc::new(AtomicU32::new(0)),
-        )
+    pub fn quiet(shell: Shell, own: PathBuf) -> Self {
+        Self::new(shell, own, Arc::new(AtomicU32::new(0)))
     }
 
     /// Carries out one command outside a run and waits for its end. It may be
@@ -79,13 +71,13 @@ impl RealWorld {
     /// # Errors
     /// When the command's folder cannot be made.
     pub fn carry_out(&mut self, order: &Order) -> std::io::Result<Ended> {
-        self.local.start(order, &self.sender)?;
+        self.shell.start(order, &self.sender)?;
         loop {
             // The sender is ours too, so the channel stays open.
             if let Ok(ended) = self.ends.recv()
                 && ended.attempt == order.attempt
             {
-                self.local.forget(&order.attempt);
+                self.shell.forget(&order.attempt);
                 return Ok(ended);
             }
         }
@@ -115,27 +107,28 @@ impl World for RealWorld {
     }
 
     fn start(&mut self, order: &Order) -> Result<(), Lost> {
-        self.local
+        self.shell
             .start(order, &self.sender)
             .map_err(|error| Lost(format!("cannot make a folder for a command: {error}")))
     }
 
     fn adopt(&mut self, order: &Order) -> Result<Found, Lost> {
-        self.local
+        self.shell
             .adopt(order, &self.sender)
             .map_err(|error| Lost(format!("cannot look for an earlier command: {error}")))
     }
 
     fn settled(&mut self, attempt: &AttemptId) {
-        self.local.forget(attempt);
+        self.shell.forget(attempt);
     }
 
     fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
-        let (folder, own) = (self.local.folder.clone(), self.own.clone());
+        let (folder, own) = (self.shell.folder().to_owned(), self.own.clone());
+        let ssh = self.shell.ssh().clone();
         let done = self.surveys.0.clone();
         let _thread = std::thread::spawn(move || {
             // Nobody listens any more when the driver has returned.
-            let _sent = done.send(fingerprint(&survey, &folder, &own));
+            let _sent = done.send(fingerprint(&survey, &folder, &own, &ssh));
         });
         Ok(())
     }

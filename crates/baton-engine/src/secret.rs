@@ -134,11 +134,16 @@ impl Masker {
 
     /// Masks a whole text.
     pub fn mask(&self, text: &str) -> String {
+        String::from_utf8_lossy(&self.mask_bytes(text.as_bytes())).into_owned()
+    }
+
+    /// Masks what is no text.
+    pub fn mask_bytes(&self, bytes: &[u8]) -> Vec<u8> {
         let mut fresh = Self {
             secrets: self.secrets.clone(),
-            held: text.as_bytes().to_vec(),
+            held: bytes.to_vec(),
         };
-        String::from_utf8_lossy(&fresh.finish()).into_owned()
+        fresh.finish()
     }
 
     /// How many bytes at the end could be the beginning of a secret.

@@ -22,7 +22,9 @@ use baton_core::parity::Fingerprint;
 use baton_core::run::State;
 use baton_engine::drive::fold;
 use baton_engine::real::{RealWorld, random};
+use baton_engine::shell::Shell;
 use baton_engine::shell::attempt::{identity, lives};
+use baton_engine::shell::ssh::Ssh;
 use baton_engine::{calendar, release};
 use baton_store::{Log as _, SqliteLog};
 use jiff::Timestamp;
@@ -452,17 +454,23 @@ impl Desk {
 
     /// The world in which commands outside a run are carried out.
     pub(crate) fn quiet_world(&self) -> Result<RealWorld, Failure> {
-        Ok(RealWorld::quiet(
+        let own = self.settings.own_folder();
+        Ok(RealWorld::quiet(self.shell()?, own))
+    }
+
+    /// Where commands are carried out.
+    pub(crate) fn shell(&self) -> Result<Shell, Failure> {
+        Ok(Shell::new(
             self.settings.folder.clone(),
-            self.settings.own_folder(),
-            self.attempts(),
+            self.settings.own_folder().join("attempts"),
             program()?,
+            self.ssh(),
         ))
     }
 
-    /// Where attempts have their folders.
-    pub(crate) fn attempts(&self) -> PathBuf {
-        self.settings.own_folder().join("attempts")
+    /// What connects to hosts behind ssh.
+    pub(crate) fn ssh(&self) -> Ssh {
+        Ssh::new(&self.settings.ssh)
     }
 
     /// The run that is meant: as said, or the latest of this handoff that is not over.

@@ -5,6 +5,9 @@
 pub(crate) const BATON_HOME: &str = "BATON_HOME";
 /// Who is speaking, like `--as`.
 pub(crate) const BATON_AS: &str = "BATON_AS";
+/// The program that is called instead of `ssh`; it takes what OpenSSH's `ssh`
+/// takes. Host names, users, keys and jump hosts belong in its configuration.
+pub(crate) const BATON_SSH: &str = "BATON_SSH";
 /// Any value but the empty one switches colour off (<https://no-color.org>).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
 /// Base folder of state (XDG Base Directory Specification).

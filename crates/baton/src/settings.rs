@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) yes: bool,
     /// The folder of what is this person's own.
     pub(crate) home: PathBuf,
+    /// The program that connects to hosts behind ssh.
+    pub(crate) ssh: PathBuf,
 }
 
 impl Settings {
@@ -46,6 +48,7 @@ impl Settings {
             .or_else(|| var(env_vars::XDG_STATE_HOME).map(|home| Path::new(&home).join("baton")))
             .or_else(|| var(env_vars::HOME).map(|home| Path::new(&home).join(".local/state/baton")))
             .unwrap_or_else(|| folder.join(".baton/home"));
+        let ssh = var(env_vars::BATON_SSH).unwrap_or_else(|| "ssh".to_owned());
         Ok(Self {
             file,
             folder,
@@ -54,6 +57,7 @@ impl Settings {
             format: global.format,
             yes: global.yes,
             home,
+            ssh: PathBuf::from(ssh),
         })
     }
 

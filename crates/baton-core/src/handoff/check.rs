@@ -314,6 +314,7 @@ impl<'c> Checker<'c> {
     fn environments(&mut self) {
         for (name, environment) in &self.contract.environments {
             self.groups(name, environment);
+            self.addresses(name, environment);
             for var in environment.secrets.keys() {
                 let mut hosts = environment.hosts.values();
                 if environment.vars.contains_key(var)
@@ -329,6 +330,20 @@ impl<'c> Checker<'c> {
                         "rename one of them",
                     );
                 }
+            }
+        }
+    }
+
+    /// An address that would be read as an option, or as two words, reaches nobody.
+    fn addresses(&mut self, name: &EnvName, environment: &Environment) {
+        for (host, at) in &environment.hosts {
+            let Some(to) = &at.ssh else { continue };
+            let odd = |c: char| c.is_whitespace() || c.is_control();
+            if to.is_empty() || to.starts_with('-') || to.contains(odd) {
+                let place = format!("environments.{name}.hosts.{host}.ssh");
+                let says = format!("`{place}`: `{}` is no address", brief(to));
+                let next = "write `USER@HOST`, or a name of your ssh configuration";
+                self.note("contract.value", place, None, says, next);
             }
         }
     }

@@ -10,16 +10,23 @@ use baton_core::parity::{Collector, FactName, Fingerprint, HostFacts, LayerStatu
 use baton_core::run::survey::{self, Survey};
 use jiff::Timestamp;
 
-use super::{Site, collect, ledger_key};
+use super::{Place, Site, collect, ledger_key};
 use crate::secret::resolve;
+use crate::shell::ssh::Ssh;
 
 /// Reads an environment. Relative folders and secrets are taken from `folder`,
-/// the contract's; `own` is the ledger's, whose key makes secrets comparable.
+/// the contract's; `own` is the ledger's, whose key makes secrets comparable;
+/// hosts behind ssh are reached through `ssh`.
 /// Every host and layer that was asked for has a status afterwards.
 ///
 /// # Errors
 /// When the ledger's key cannot be read or made.
-pub fn fingerprint(survey: &Survey, folder: &Path, own: &Path) -> io::Result<Fingerprint> {
+pub fn fingerprint(
+    survey: &Survey,
+    folder: &Path,
+    own: &Path,
+    ssh: &Ssh,
+) -> io::Result<Fingerprint> {
     let key = ledger_key(own)?;
     let at = Timestamp::now();
     let secrets = Secrets::of(&survey.secrets, folder);
@@ -29,7 +36,7 @@ pub fn fingerprint(survey: &Survey, folder: &Path, own: &Path) -> io::Result<Fin
             .iter()
             .map(|(name, site)| {
                 let (secrets, key) = (&secrets, &key);
-                let thread = scope.spawn(move || read(site, secrets, folder, key));
+                let thread = scope.spawn(move || read(site, secrets, (folder, ssh), key));
                 (name.clone(), thread, site)
             })
             .collect();
@@ -50,12 +57,19 @@ pub fn fingerprint(survey: &Survey, folder: &Path, own: &Path) -> io::Result<Fin
 }
 
 /// Reads one host.
-fn read(of: &survey::Site, secrets: &Secrets, folder: &Path, key: &[u8]) -> HostFacts {
-    let (None, Some(dir)) = (&of.host.ssh, &of.host.dir) else {
-        return unread(of, "ssh hosts come with a later version");
-    };
+fn read(
+    of: &survey::Site,
+    secrets: &Secrets,
+    (folder, ssh): (&Path, &Ssh),
+    key: &[u8],
+) -> HostFacts {
+    let dir = of.host.dir.as_deref();
+    let here = folder.join(dir.unwrap_or("."));
     let site = Site {
-        dir: &folder.join(dir),
+        place: match &of.host.ssh {
+            Some(to) => Place::Far { ssh, to, dir },
+            None => Place::Here(&here),
+        },
         vars: &of.vars,
         secrets: &secrets.had,
         key,

@@ -6,12 +6,17 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use baton_core::parity::LayerStatus;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::collect::Limits;
+use crate::shell::ssh::{Broken, Errand, Ssh, Told, facts, told};
+
+/// How much longer than the script may take a host that was reached may need to
+/// begin with it.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// What a script printed, and what is so of the layers it did not finish.
 pub(super) struct Ran {
@@ -23,7 +28,7 @@ pub(super) struct Ran {
 /// `PATH` and `HOME` of this process where `vars` have none.
 ///
 /// Afterwards its whole process group is gone, whatever it started.
-pub(super) fn run(
+pub(super) fn here(
     script: &str,
     dir: &Path,
     vars: &BTreeMap<String, String>,
@@ -59,7 +64,12 @@ pub(super) fn run(
             }
         });
     }
-    let ran = gather(&receive, limits);
+    let ran = gather(limits, |wait| {
+        receive.recv_timeout(wait).map_err(|error| match error {
+            mpsc::RecvTimeoutError::Timeout => Broken::Silent,
+            mpsc::RecvTimeoutError::Disconnected => Broken::Closed,
+        })
+    });
 
     // The script is told by what it printed, not by how it ended; so whatever
     // is left of it can go. Its leader is not yet waited for, hence the group's
@@ -69,15 +79,51 @@ pub(super) fn run(
     Ok(ran)
 }
 
-fn gather(receive: &mpsc::Receiver<Vec<u8>>, limits: Limits) -> Ran {
+/// Runs the script on the host `to`, in `dir` or at home, with `vars` in the
+/// environment that its sshd gives to commands. It ends there with its whole
+/// process group, also when the connection breaks.
+pub(super) fn far(
+    script: &str,
+    (ssh, to, dir): (&Ssh, &str, Option<&str>),
+    vars: &BTreeMap<String, String>,
+    limits: Limits,
+) -> Result<Ran, String> {
+    let errand = Errand {
+        dir,
+        script,
+        ..Errand::default()
+    };
+    let open = vars.iter();
+    let vars = open
+        .map(|(name, value)| (name.as_str(), (value.as_str(), false)))
+        .collect();
+    errand.check(&vars)?;
+    let unreached = |why: &str| format!("it cannot be reached: {why}");
+    let mut line = ssh.reach(to).map_err(|at| unreached(&at.why))?;
+    // The far limit is there for a connection that breaks; ours comes first.
+    let secs = limits.time.as_secs() + 2;
+    let until = Instant::now() + limits.time + SLACK;
+    let begun = line
+        .send(facts(errand, &vars, secs).as_bytes(), until)
+        .and_then(|()| line.line(until));
+    match begun.map(|word| told(&word)) {
+        Ok(Some(Told::Facts)) => Ok(gather(limits, |wait| line.some(Instant::now() + wait))),
+        Ok(Some(Told::Refused(why))) => Err(why),
+        Ok(_) => Err(unreached(&line.why(Broken::Garbled))),
+        Err(broken) => Err(unreached(&line.why(broken))),
+    }
+}
+
+/// Gathers what `next` gives, which waits no longer than it is told.
+fn gather(limits: Limits, mut next: impl FnMut(Duration) -> Result<Vec<u8>, Broken>) -> Ran {
     let begun = Instant::now();
     let mut output = Vec::new();
     let unfinished = loop {
         let left = limits.time.saturating_sub(begun.elapsed());
-        match receive.recv_timeout(left) {
+        match next(left) {
             Ok(chunk) => output.extend_from_slice(&chunk),
-            Err(mpsc::RecvTimeoutError::Timeout) => break LayerStatus::Timeout,
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
+            Err(Broken::Silent) => break LayerStatus::Timeout,
+            Err(Broken::Closed | Broken::Garbled) => {
                 let reason = "the script ended before it was done".to_owned();
                 break LayerStatus::NotCollected(reason);
             }

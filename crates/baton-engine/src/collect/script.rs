@@ -10,12 +10,7 @@ use std::collections::BTreeSet;
 use baton_core::parity::Collector;
 use baton_core::parity::output::{FILES_MAX, TEXT_MAX, commands, globs_of};
 
-/// Quotes a text as one word for a POSIX shell (POSIX.1-2024, XCU 2.2.2): in
-/// single quotes every character stands for itself, but the quote, which is
-/// written outside of them.
-pub(super) fn sh_quote(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
+use crate::shell::ssh::quote;
 
 /// The script for these collectors. Commands come last: one that hangs costs
 /// the other layers nothing.
@@ -47,7 +42,7 @@ printf '%s\0' os-release "$baton_text" uname "$(uname -srm)" done os
 /// Runs one command with the descriptors of the output closed, so that only its
 /// own words become its value. A NUL byte in them is dropped, as `$(...)` would.
 fn command(place: usize, run: &str) -> String {
-    let (run, most) = (sh_quote(run), TEXT_MAX + 1);
+    let (run, most) = (quote(run), TEXT_MAX + 1);
     format!(
         r#"
 printf '%s\0' command {place}
@@ -64,11 +59,11 @@ printf '\0%s\0' "$baton_exit"
 /// `sha256sum` and are read one by one.
 fn files(globs: &[&String]) -> String {
     let (mut folders, mut paths) = (BTreeSet::new(), BTreeSet::new());
-    folders.insert(sh_quote("."));
+    folders.insert(quote("."));
     for glob in globs {
         let glob = glob.strip_prefix("./").unwrap_or(glob);
-        folders.extend(find_folders(glob).iter().map(|folder| sh_quote(folder)));
-        paths.insert(sh_quote(&find_path(glob)));
+        folders.extend(find_folders(glob).iter().map(|folder| quote(folder)));
+        paths.insert(quote(&find_path(glob)));
     }
     let any = |paths: BTreeSet<String>| {
         let paths: Vec<String> = paths.into_iter().collect();
@@ -166,35 +161,7 @@ fn find_folders(glob: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
-
-    #[test]
-    fn a_quoted_text_is_one_word_that_means_itself() {
-        let texts = [
-            "",
-            "a b",
-            "it's",
-            "'; rm -rf x; '",
-            "$(id) `id` $HOME",
-            "a\nb\t\\",
-            "--",
-            "*",
-        ];
-        let words: Vec<String> = texts.iter().map(|text| sh_quote(text)).collect();
-        let script = format!(r"printf '%s\0' {}", words.join(" "));
-        let printed = Command::new("sh").args(["-c", &script]).output().unwrap();
-        let printed = String::from_utf8(printed.stdout).unwrap();
-        assert_eq!(
-            printed
-                .strip_suffix('\0')
-                .unwrap()
-                .split('\0')
-                .collect::<Vec<_>>(),
-            texts
-        );
-    }
 
     #[test]
     fn find_is_told_at_least_what_the_glob_says() {

@@ -46,7 +46,7 @@ impl Place {
 
     fn site(&self) -> Site<'_> {
         Site {
-            dir: self.dir.path(),
+            place: super::Place::Here(self.dir.path()),
             vars: &self.vars,
             secrets: &self.secrets,
             key: KEY,

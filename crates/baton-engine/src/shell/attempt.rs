@@ -27,13 +27,13 @@ pub const OUTPUT_HEAD: usize = 1024 * 1024;
 /// How much is kept from its end, where errors tend to stand: 64 KiB.
 pub const OUTPUT_TAIL: usize = 64 * 1024;
 /// How long a command may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(3);
+pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// How long to wait before a full disk is tried again.
 const ROOM_PAUSE: Duration = Duration::from_millis(500);
 /// How much of an output that could not be kept whole gives way to the word of it.
 const CUT: u64 = 4096;
 /// How much of the variables file is read: 64 KiB.
-const VARIABLES_MOST: u64 = 64 * 1024;
+pub(super) const VARIABLES_MOST: u64 = 64 * 1024;
 
 /// What the wrapper is to do; written beside the script.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -324,20 +324,25 @@ fn leave(folder: &Path, exit: &Exit) -> io::Result<()> {
     std::fs::rename(unfinished, folder.join("exit.json"))
 }
 
-/// Lines `NAME=value` of the variables file; others are ignored.
+/// What the variables file gives to later steps.
 fn variables(folder: &Path, masker: &Masker) -> BTreeMap<String, String> {
     let mut text = Vec::new();
     if let Ok(file) = File::open(folder.join("variables")) {
         // What cannot be read gives no variables.
         let _read = file.take(VARIABLES_MOST).read_to_end(&mut text);
     }
+    given(&text, masker)
+}
+
+/// Lines `NAME=value`, masked; others are ignored.
+pub(super) fn given(text: &[u8], masker: &Masker) -> BTreeMap<String, String> {
     let named = |name: &str| {
         !name.is_empty()
             && !name.starts_with(|c: char| c.is_ascii_digit())
             && !name.starts_with("BATON_")
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     };
-    String::from_utf8_lossy(&text)
+    String::from_utf8_lossy(text)
         .lines()
         .filter_map(|line| line.split_once('='))
         .filter(|(name, value)| named(name) && !value.contains('\0'))

@@ -104,11 +104,6 @@ impl Local {
 
     fn spawn(&self, order: &Order) -> Result<Child, Refused> {
         let because = |why: String| Refused::Because(why);
-        if order.host.as_ref().is_some_and(|host| host.ssh.is_some()) {
-            return Err(because(
-                "this Baton reaches hosts by `dir:` only, not by `ssh:`".to_owned(),
-            ));
-        }
         let interpreter = runbook::interpreter(&order.fence.lang)
             .ok_or_else(|| because(format!("nothing runs `{}`", order.fence.lang)))?;
         let dir = order.host.as_ref().and_then(|host| host.dir.as_deref());
@@ -158,7 +153,8 @@ impl From<io::Error> for Refused {
     }
 }
 
-fn never(attempt: &AttemptId, because: String) -> Ended {
+/// The end of an attempt that did nothing.
+pub(super) fn never(attempt: &AttemptId, because: String) -> Ended {
     Ended {
         attempt: attempt.clone(),
         end: Ending::NotStarted { because },

@@ -4,4 +4,6 @@
 
 mod attempt;
 mod explorer;
+mod needs_sshd;
 mod real;
+mod sshd;

@@ -9,15 +9,24 @@ use baton_core::ledger::{Draft, Entry};
 use baton_core::run::State;
 use baton_engine::drive::{DriveError, Driver, Halted};
 use baton_engine::real::RealWorld;
+use baton_engine::shell::Shell;
+use baton_engine::shell::ssh::Ssh;
 use baton_store::{Log, SqliteLog, StoreError};
 use baton_testkit::fault::{Faulty, Fuse};
 use baton_testkit::plans::{Conduct, Kind, Nature, plan};
 
 use crate::attempt::WRAPPER;
+use crate::sshd::Sshd;
 
-/// One rehearsal of one step whose fences count how often they ran.
-fn rehearsal(folder: &Path) -> (SqliteLog, RunId) {
+/// One rehearsal of one step whose fences count how often they ran, on a host
+/// behind ssh if that is said.
+fn rehearsal(folder: &Path, ssh: Option<&str>) -> (SqliteLog, RunId) {
     let mut plan: Plan = plan(&[Kind::of(Nature::Provable, Conduct::Works)]);
+    let environments = plan.contract.environments.values_mut();
+    for host in environments.flat_map(|environment| environment.hosts.values_mut()) {
+        host.ssh = ssh.map(str::to_owned);
+        host.dir = Some(folder.display().to_string());
+    }
     let written = &mut plan.steps[0].written;
     written.timeout = baton_core::time::Duration::from_secs(60);
     let bodies = [
@@ -54,20 +63,16 @@ fn rehearsal(folder: &Path) -> (SqliteLog, RunId) {
     (log, run)
 }
 
-fn world(folder: &Path) -> RealWorld {
-    let attempts = folder.join("attempts");
-    RealWorld::quiet(
-        folder.to_owned(),
-        folder.to_owned(),
-        attempts,
-        PathBuf::from(WRAPPER),
-    )
+fn world(folder: &Path, ssh: Ssh) -> RealWorld {
+    let (attempts, wrapper) = (folder.join("attempts"), PathBuf::from(WRAPPER));
+    let shell = Shell::new(folder.to_owned(), attempts, wrapper, ssh);
+    RealWorld::quiet(shell, folder.to_owned())
 }
 
 /// Drives one life, which loses touch at this point.
 fn life(
     log: SqliteLog,
-    folder: &Path,
+    (folder, ssh): (&Path, &Ssh),
     run: &RunId,
     dies: Option<u64>,
 ) -> Result<Halted, DriveError> {
@@ -78,7 +83,7 @@ fn life(
             fuse: fuse.clone(),
         },
         Faulty {
-            inner: world(folder),
+            inner: world(folder, ssh.clone()),
             fuse,
         },
     );
@@ -88,29 +93,47 @@ fn life(
     driver.drive().map(|(halted, _)| halted)
 }
 
+/// Dies at this point, is followed, and did everything once.
+fn dies_and_is_followed(point: u64, host: Option<&str>, ssh: &Ssh) {
+    let folder = tempfile::tempdir().unwrap();
+    let place = (folder.path(), ssh);
+    let (log, run) = rehearsal(folder.path(), host);
+    match life(log, place, &run, Some(point)) {
+        Err(DriveError::Lost(_) | DriveError::Store(StoreError::Lost(_))) => {}
+        other => panic!("point {point} is not reached: {other:?}"),
+    }
+    let log = SqliteLog::open(&folder.path().join("ledger")).unwrap();
+    let halted = life(log, place, &run, None).unwrap();
+    assert_eq!(halted, Halted::Ended(Outcome::Succeeded), "point {point}");
+    let deeds = std::fs::read_to_string(folder.path().join("deeds")).unwrap();
+    assert_eq!(deeds, "run\nundo\nrun\n", "point {point}");
+}
+
 #[test]
 fn a_driver_that_dies_anywhere_is_followed_and_nothing_runs_twice() {
     for point in 0..24 {
-        let folder = tempfile::tempdir().unwrap();
-        let (log, run) = rehearsal(folder.path());
-        match life(log, folder.path(), &run, Some(point)) {
-            Err(DriveError::Lost(_) | DriveError::Store(StoreError::Lost(_))) => {}
-            other => panic!("point {point} is not reached: {other:?}"),
-        }
-        let log = SqliteLog::open(&folder.path().join("ledger")).unwrap();
-        let halted = life(log, folder.path(), &run, None).unwrap();
-        assert_eq!(halted, Halted::Ended(Outcome::Succeeded), "point {point}");
-        let deeds = std::fs::read_to_string(folder.path().join("deeds")).unwrap();
-        assert_eq!(deeds, "run\nundo\nrun\n", "point {point}");
+        dies_and_is_followed(point, None, &Ssh::default());
+    }
+}
+
+#[test]
+fn needs_sshd_and_so_it_is_behind_ssh() {
+    let sshd = Sshd::new();
+    // Each life takes a dozen connections, so not at every point.
+    for point in [2, 7, 12, 17] {
+        dies_and_is_followed(point, Some("web1"), &sshd.ssh());
     }
 }
 
 #[test]
 fn a_run_has_one_driver_and_a_dead_ones_lease_is_taken() {
     let folder = tempfile::tempdir().unwrap();
-    let (mut log, run) = rehearsal(folder.path());
+    let (mut log, run) = rehearsal(folder.path(), None);
     let mut second = SqliteLog::open(&folder.path().join("ledger")).unwrap();
-    let (mut here, mut there) = (world(folder.path()), world(folder.path()));
+    let (mut here, mut there) = (
+        world(folder.path(), Ssh::default()),
+        world(folder.path(), Ssh::default()),
+    );
     let (mut seen, mut also) = (|_: &Entry, _: &State| {}, |_: &Entry, _: &State| {});
     let me = Handle::from("dana");
     let slow = Driver::take(&mut log, &mut here, &mut seen, &run, &me, "first", false).unwrap();

@@ -13,14 +13,13 @@ use baton_core::run::waits::{Ask, Waiting, waits};
 use baton_core::time::Duration;
 use baton_engine::drive::{Driver, Halted, fold};
 use baton_engine::real::RealWorld;
-use baton_engine::shell::local::Local;
 use baton_store::{Lease, Log as _};
 use jiff::Timestamp;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::commands::join::Seat;
-use crate::desk::{Desk, holder, is_gone, program};
+use crate::desk::{Desk, holder, is_gone};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::{Out, Tone};
@@ -31,12 +30,7 @@ const UNDER_WAY: &str =
 
 /// Drives a run until it is over, frozen, or the person here leaves.
 pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Result<Exit, Failure> {
-    let local = Local {
-        folder: desk.settings.folder.clone(),
-        attempts: desk.attempts(),
-        program: program()?,
-    };
-    let mut world = RealWorld::new(local, desk.settings.own_folder(), interrupts()?);
+    let mut world = RealWorld::new(desk.shell()?, desk.settings.own_folder(), interrupts()?);
     let _seat = Seat::at_terminal(desk, me)?;
     let plan = fold(&mut desk.log, run)?.plan;
     let steal = driver_is_gone(desk, run)?;

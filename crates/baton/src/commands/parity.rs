@@ -29,7 +29,12 @@ fn taken(desk: &mut Desk, environment: &EnvName) -> Result<(Digest, Fingerprint)
     let by = desk.author()?;
     let survey = survey(&desk.contract, environment, &terms.facts)
         .ok_or_else(|| Failure::new(Kind::Bug, "an environment that is not there"))?;
-    let print = fingerprint_of(&survey, &desk.settings.folder, &desk.settings.own_folder());
+    let print = fingerprint_of(
+        &survey,
+        &desk.settings.folder,
+        &desk.settings.own_folder(),
+        &desk.ssh(),
+    );
     let print = print.map_err(|error| {
         Failure::part("cannot read the key under which secrets are compared").because(&error)
     })?;

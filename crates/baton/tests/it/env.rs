@@ -106,6 +106,24 @@ impl TestEnv {
         let _before = self.vars.insert(name.to_owned(), value.to_owned());
     }
 
+    /// Lets a line of shell stand in for `ssh`.
+    pub(crate) fn ssh(&mut self, line: &str) {
+        self.write("ssh", line);
+        let path = self.work().join("ssh");
+        // Its text is run by a shell that is there already: a file that another
+        // thread's child may still hold open for writing cannot be executed.
+        let caller = self.root.path().join("call-ssh");
+        let made = Command::new("sh")
+            .args([
+                "-c",
+                "printf '#!/bin/sh\\n. %s\\n' \"$1\" >\"$0\" && chmod 700 \"$0\"",
+            ])
+            .args([&caller, &path])
+            .status();
+        assert!(made.unwrap().success());
+        self.set("BATON_SSH", caller.to_str().unwrap());
+    }
+
     /// Writes a file below the contract's folder.
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.work().join(path);

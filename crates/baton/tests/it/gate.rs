@@ -423,15 +423,13 @@ fn a_verdict_fits_narrow_and_wide_terminals() {
 
 #[test]
 fn an_environment_that_cannot_be_read_is_not_equal() {
-    let env = shop();
+    let mut env = shop();
     let far = CONTRACT.replacen(r#"{ dir: "env/$NAME/web1" }"#, "{ ssh: deploy@web1 }", 1);
     env.write("handoff.yaml", &far);
+    env.ssh("echo 'ssh: connect to host web1 port 22: No route to host' >&2; exit 255");
     let ran = env.says("omar", &["fingerprint", "staging"]).exits(3);
-    assert!(
-        ran.out.contains("ssh hosts come with a later version"),
-        "{}",
-        ran.out
-    );
+    let why = "it cannot be reached: ssh: connect to host web1 port 22: No route to host";
+    assert!(ran.out.contains(why), "{}", ran.out);
     let _near = env.says("omar", &["fingerprint", "production"]).exits(0);
     let _unread = env.baton(&["parity"]).exits(3);
     // A changed definition is another environment.
@@ -441,4 +439,33 @@ fn an_environment_that_cannot_be_read_is_not_equal() {
     assert!(ran.err.contains("baton fingerprint staging"), "{}", ran.err);
     let _unknown = env.baton(&["fingerprint", "stagin"]).exits(2);
     let _same = env.baton(&["parity", "staging", "staging"]).exits(2);
+}
+
+/// Through a program that stands in for `ssh` and runs here what it is told.
+#[test]
+fn a_host_behind_ssh_is_read_tried_and_rehearsed_like_any_other() {
+    let mut env = shop();
+    let dir = env.work().join("env/staging/web1");
+    let far = format!("{{ ssh: deploy@$HOST, dir: {} }}", dir.display());
+    let contract = CONTRACT.replacen(r#"{ dir: "env/$NAME/web1" }"#, &far, 1);
+    env.write("handoff.yaml", &contract);
+    let told = env.work().join("told");
+    env.ssh(&format!(
+        "echo \"$*\" >>{}; for last; do :; done; exec sh -c \"$last\"",
+        told.display()
+    ));
+    for place in ["staging", "production"] {
+        let _read = env.says("omar", &["fingerprint", place]).exits(0);
+    }
+    let _equal = env.baton(&["parity"]).exits(0);
+    let tried = env.says("lee", &["check", "staging", "--format", "json"]);
+    assert!(tried.err.contains("proving access to install on web1"));
+    assert!(!tried.out.contains("preflight-failed"), "{}", tried.out);
+    let _rehearsed = env.says("lee", &["rehearse"]).exits(0);
+    assert_eq!(env.read("env/staging/web1/installed"), "new\n");
+    // Each word is an argument of its own; none of them is a secret.
+    let told = env.read("told");
+    assert!(told.contains(" -- deploy@web1 sh -c "), "{told}");
+    assert!(!told.contains(STAGING_KEY), "{told}");
+    assert!(!env.own_folder_holds(STAGING_KEY));
 }

@@ -286,6 +286,10 @@ fn references() {
                 "    groups: { web: [web1, web3], web2: [web1, web1] }\n    vars:  { DB: orders.db, DB_KEY: x }\n    secrets: { DB_KEY: { env",
             ),
             ("name: shop\n", "name: the shop\n"),
+            (
+                "ssh: deploy@web1.shop.example",
+                "ssh: \"-oProxyCommand=id web1\"",
+            ),
         ],
         expect_file!["../testdata/notes/references.txt"],
     );
