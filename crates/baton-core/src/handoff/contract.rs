@@ -22,6 +22,9 @@ use crate::id::{
 use crate::parity;
 use crate::time::Duration;
 
+mod bridge;
+
+pub use self::bridge::Bridge;
 pub use super::hours::Hours;
 pub use super::parse::{check, lint, parse};
 pub use super::read::CODES;
@@ -560,42 +563,6 @@ keys! {
         /// Bridges to other channels.
         notify: Vec<Bridge> = default,
     }
-}
-
-/// A bridge to another channel. Secrets stand in it as references.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Bridge {
-    /// A Slack incoming webhook.
-    Slack {
-        /// The webhook's address, which is itself a secret.
-        url: SecretRef,
-    },
-    /// Mail over SMTP.
-    Email {
-        /// Recipients.
-        to: Vec<String>,
-        /// `smtp://host:port`.
-        smtp: String,
-        /// The password, when the server wants one.
-        password: Option<SecretRef>,
-    },
-    /// A webhook signed per Standard Webhooks.
-    Webhook {
-        /// The address.
-        url: String,
-        /// The signing secret.
-        secret: SecretRef,
-    },
-    /// A Matrix room.
-    Matrix {
-        /// The home server.
-        server: String,
-        /// The room or its alias.
-        room: String,
-        /// The access token.
-        token: SecretRef,
-    },
 }
 
 keys! {

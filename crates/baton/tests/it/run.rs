@@ -40,7 +40,10 @@ environments:
       h5: { dir: hosts/h5 }
       h6: { dir: hosts/h6 }
     groups: { web: [h1, h2, h3, h4, h5, h6] }
-launch: { environment: staging }
+  production:
+    hosts: { h1: { dir: production/h1 } }
+    groups: { web: [h1] }
+launch: { environment: production }
 expectations: { declined: One team, by: pia }
 done: [ { id: signed, says: It is signed, owner: pia, sign: pia } ]
 parity: { declined: One place, by: pia }
@@ -121,7 +124,7 @@ const WHOLE: [&str; 9] = [
 #[test]
 fn ctrl_c_pauses_at_the_next_safe_point_and_says_so() {
     let env = gated();
-    let mut driver = env.start("omar", &["rehearse", "--yes"]);
+    let mut driver = env.start("omar", &["rehearse"]);
     let mut gate = at_the_gate(&env);
     driver.signal(Signal::INT);
     driver.reads("omar paused the run: interrupted at the terminal");
@@ -153,7 +156,7 @@ fn ctrl_c_pauses_at_the_next_safe_point_and_says_so() {
 #[test]
 fn ctrl_c_twice_leaves_and_what_is_under_way_goes_on() {
     let env = gated();
-    let mut driver = env.start("omar", &["rehearse", "--yes"]);
+    let mut driver = env.start("omar", &["rehearse"]);
     let mut gate = at_the_gate(&env);
     driver.signal(Signal::INT);
     driver.reads("omar paused the run");
@@ -177,7 +180,7 @@ fn ctrl_c_twice_leaves_and_what_is_under_way_goes_on() {
 #[test]
 fn a_killed_baton_is_followed_by_the_next_and_a_living_one_is_not() {
     let env = gated();
-    let driver = env.start("omar", &["rehearse", "--yes"]);
+    let driver = env.start("omar", &["rehearse"]);
     let mut gate = at_the_gate(&env);
     let refused = env.says("pia", &["resume"]).exits(2);
     assert!(refused.err.contains("omar"), "{}", refused.err);
@@ -204,7 +207,7 @@ fn a_stage_that_half_fails_is_undone_where_it_had_begun_and_nowhere_else() {
         "echo run $BATON_HOST >> ../../did; test $BATON_HOST != h3",
         "echo undo $BATON_HOST >> ../../did",
     ));
-    let ran = env.says("omar", &["rehearse", "--yes"]).exits(4);
+    let ran = env.says("omar", &["rehearse"]).exits(4);
     assert!(ran.out.contains("rehearsal rolled back"), "{}", ran.out);
     let did = did(&env);
     // h1 alone, then two more to be half of six, of which h3 fails.
@@ -236,7 +239,7 @@ fn floods_and_bytes_are_kept_bounded_and_services_live_on() {
         ]
         .concat(),
     );
-    let _whole = env.says("omar", &["rehearse", "--yes"]).exits(0);
+    let _whole = env.says("omar", &["rehearse"]).exits(0);
     assert_eq!(did(&env), ["started", "started"]);
     // The second one was started after the first was told to stop, and stops at once.
     let ledger = fs::metadata(env.work().join(".baton/ledger.db")).unwrap();
@@ -266,7 +269,7 @@ fn a_clock_that_went_back_is_not_believed() {
     for command in [
         &["check"][..],
         &["say", "hello"],
-        &["rehearse", "--yes"],
+        &["rehearse"],
         &["status"],
     ] {
         let ran = env.says("omar", command).exits(3);

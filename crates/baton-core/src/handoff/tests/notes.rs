@@ -222,6 +222,7 @@ fn waivers() {
 
 #[test]
 fn references() {
+    let rehearsal = "rehearsal: { in: staging, within: 7d }";
     check(
         &[
             ("from: development ", "from: developmnt "),
@@ -257,26 +258,11 @@ fn references() {
             ("  environment: production", "  environment: prod"),
             ("compare: [staging]", "compare: [staging, production]"),
             ("compare: [staging]", "compare: [stagin, staging, staging]"),
-            (
-                "rehearsal: { in: staging, within: 7d }",
-                "rehearsal: { in: stage, within: 7d }",
-            ),
-            (
-                "rehearsal: { in: staging, within: 7d }",
-                "rehearsal: { in: production, within: 7d }",
-            ),
-            (
-                "rehearsal: { in: staging, within: 7d }",
-                "rehearsal: { declined: no time, by: piaa }",
-            ),
-            (
-                "rehearsal: { in: staging, within: 7d }",
-                "rehearsal: { declined: \"\", by: pia }",
-            ),
-            (
-                "rehearsal: { in: staging, within: 7d }",
-                "rehearsal: { declined: no time }",
-            ),
+            (rehearsal, "rehearsal: { in: stage, within: 7d }"),
+            (rehearsal, "rehearsal: { in: production, within: 7d }"),
+            (rehearsal, "rehearsal: { declined: no time, by: piaa }"),
+            (rehearsal, "rehearsal: { declined: \"\", by: pia }"),
+            (rehearsal, "rehearsal: { declined: no time }"),
             (
                 "    run: ./restore-into-scratch",
                 "    in: stagng\n    run: ./restore",
