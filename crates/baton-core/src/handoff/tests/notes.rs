@@ -263,10 +263,6 @@ fn references() {
             ),
             (
                 "rehearsal: { in: staging, within: 7d }",
-                "rehearsal: { in: production, within: 7d }",
-            ),
-            (
-                "rehearsal: { in: staging, within: 7d }",
                 "rehearsal: { declined: no time, by: piaa }",
             ),
             (
