@@ -13,6 +13,7 @@ mod shell;
 pub mod contract;
 mod forms;
 mod hours;
+mod stands_for;
 pub(crate) mod waiver;
 
 mod check;

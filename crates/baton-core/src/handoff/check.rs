@@ -375,13 +375,7 @@ impl<'c> Checker<'c> {
         let contract = self.contract;
         self.environment("launch.environment", &contract.launch.environment);
         if let Some(rehearsal) = contract.rehearsal.defined() {
-            let place = &rehearsal.environment;
-            self.environment(REHEARSED_IN, place);
-            if *place == contract.launch.environment {
-                let says = format!("`{REHEARSED_IN}` is `{}`, where the launch is", place.value);
-                let next = "name another environment, or decline `rehearsal`";
-                self.note("contract.value", REHEARSED_IN, place.span, says, next);
-            }
+            self.environment(REHEARSED_IN, &rehearsal.environment);
         }
     }
 

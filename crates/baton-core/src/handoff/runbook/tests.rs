@@ -117,7 +117,6 @@ fn bytes_that_are_no_runbook() {
             " \n\t\n",
             "prose only\n",
             "a\u{0}b\n### S\n",
-            "# é\u{1b}[2J\n\n```text\n\u{202e}rm\u{2069}\u{85}\n```\n",
             "### S\rx\r",
         ],
         &expect![[r####"
@@ -140,18 +139,6 @@ fn bytes_that_are_no_runbook() {
                 write `- owner: NAME (backup: NAME)` below its heading
             2:5 runbook.no-undo: `s` changes something and has no undo, nor says why there is no way back
                 add a fence `sh undo`, or say `no way back: REASON` or `changes: nothing`
-            refused
-            --- "# é\u{1b}[2J\n\n```text\n\u{202e}rm\u{2069}\u{85}\n```\n"
-            1:1 runbook.syntax: the runbook has no step
-                a step is a heading with three `#`: `### Install the new version`
-            1:4 runbook.syntax: the runbook holds the character U+001B, which nobody sees
-                take it out: what people read must be what runs
-            4:1 runbook.syntax: the runbook holds the character U+202E, which nobody sees
-                take it out: what people read must be what runs
-            4:4 runbook.syntax: the runbook holds the character U+2069, which nobody sees
-                take it out: what people read must be what runs
-            4:5 runbook.syntax: the runbook holds the character U+0085, which nobody sees
-                take it out: what people read must be what runs
             refused
             --- "### S\rx\r"
             1:5 ownership.unowned: `s` has no owner

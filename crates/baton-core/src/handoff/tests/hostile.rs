@@ -315,6 +315,14 @@ fn what_nobody_sees_may_stand_in_an_escape_only() {
             Some((2, 25))
         );
     }
+    for hidden in ['\u{1b}', '\u{9b}', '\u{202e}', '\u{2069}'] {
+        let written = format!("# Launch\n\n### Go\n\n```sh run\né{hidden}\n```\n");
+        let (read, notes) = runbook::parse(written.as_bytes());
+        let code = format!("U+{:04X}", u32::from(hidden));
+        let note = notes.iter().find(|note| note.says.contains(&code)).unwrap();
+        assert!(read.is_none() && note.code.0 == "runbook.syntax");
+        assert_eq!(note.span.map(|span| (span.line, span.column)), Some((6, 2)));
+    }
     // Marks of right-to-left text are no trick: they turn nothing that follows.
     let written = SHOP.replace("takes orders", "takes \u{200f}orders");
     assert!(read(written.as_bytes()).0.is_some());

@@ -259,7 +259,6 @@ fn references() {
             ("compare: [staging]", "compare: [staging, production]"),
             ("compare: [staging]", "compare: [stagin, staging, staging]"),
             (rehearsal, "rehearsal: { in: stage, within: 7d }"),
-            (rehearsal, "rehearsal: { in: production, within: 7d }"),
             (rehearsal, "rehearsal: { declined: no time, by: piaa }"),
             (rehearsal, "rehearsal: { declined: \"\", by: pia }"),
             (rehearsal, "rehearsal: { declined: no time }"),
