@@ -190,25 +190,19 @@ impl State {
             let Source::Probe { url, every } = &measure.source else {
                 continue;
             };
-            // An address that names no host speaks for the release as a whole.
-            let per_host = url.contains("$HOST")
-                || hosts.iter().any(|host| {
-                    self.plan.place().hosts[*host]
-                        .vars
-                        .keys()
-                        .any(|var| url.contains(&format!("${var}")))
-                });
-            let asked = if per_host {
-                hosts.as_slice()
-            } else {
-                &hosts[..hosts.len().min(1)]
-            };
-            for host in asked {
+            let urls: Vec<String> = hosts
+                .iter()
+                .map(|host| order::filled(url, &self.plan, host))
+                .collect();
+            // An address that is the same for all speaks for the release as a whole.
+            let per_host = urls.iter().any(|url| *url != urls[0]);
+            let asked = if per_host { hosts.len() } else { 1 };
+            for (host, url) in hosts.iter().zip(urls).take(asked) {
                 let _new = probes.insert(Probe {
                     measure: measure.id.value.clone(),
                     host: (*host).clone(),
                     changed: changed.contains(*host),
-                    url: order::filled(url, &self.plan, host),
+                    url,
                     every: *every,
                     slower_than: measure.quantile.map(|quantile| quantile.limit),
                 });
