@@ -51,24 +51,37 @@ pub(crate) fn run(mut args: Args) -> Answer {
     };
     let baton: PathBuf = shell::build_baton("release")?;
     let figures = family(&baton)?;
-    let object = object(machine::describe(), &figures);
-    let text = format!("{object:#}\n");
+    let numbers = || {
+        let numbers = figures.iter();
+        numbers.map(|figure| (figure.key.to_owned(), figure.value))
+    };
     if record {
-        let folder = shell::root().join("bench/results");
-        let file = folder.join(format!("{name}-{}.json", machine::today()));
-        std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::write(&file, &text))
-            .map_err(|why| format!("cannot write {}: {why}", file.display()))?;
-        say::aside(&format!("recorded in {}\n", file.display()));
+        keep(name, numbers())?;
     }
-    say::out(&if json { text } else { table(&figures) });
+    say::out(&if json {
+        format!("{:#}\n", object(machine::describe(), numbers()))
+    } else {
+        table(&figures)
+    });
     Ok(ExitCode::SUCCESS)
 }
 
-fn object(machine: Map<String, Value>, figures: &[Figure]) -> Value {
+/// Writes figures to `bench/results/NAME-DATE.json`.
+pub(crate) fn keep(name: &str, figures: impl IntoIterator<Item = (String, f64)>) -> Answer<()> {
+    let folder = shell::root().join("bench/results");
+    let file = folder.join(format!("{name}-{}.json", machine::today()));
+    let text = format!("{:#}\n", object(machine::describe(), figures));
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&file, text))
+        .map_err(|why| format!("cannot write {}: {why}", file.display()))?;
+    say::aside(&format!("recorded in {}\n", file.display()));
+    Ok(())
+}
+
+fn object(machine: Map<String, Value>, figures: impl IntoIterator<Item = (String, f64)>) -> Value {
     let figures: Map<String, Value> = figures
-        .iter()
-        .map(|figure| (figure.key.to_owned(), rounded(figure.value).into()))
+        .into_iter()
+        .map(|(key, value)| (key, rounded(value).into()))
         .collect();
     serde_json::json!({ "machine": machine, "figures": figures })
 }
@@ -121,7 +134,8 @@ mod tests {
 
     #[test]
     fn the_object_has_machine_and_figures() {
-        let object = object(machine::describe(), &figures());
+        let numbers = figures().map(|figure| (figure.key.to_owned(), figure.value));
+        let object = object(machine::describe(), numbers);
         assert_eq!(object["figures"]["lint_ms"], 12.346);
         assert_eq!(object["figures"]["binary_mib"], 7.5);
         assert!(object["machine"]["cores"].as_u64().unwrap() > 0);

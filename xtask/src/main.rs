@@ -15,6 +15,7 @@ mod shell;
 mod shots;
 mod stages;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -33,7 +34,7 @@ struct Chore {
     run: fn(Args) -> Answer,
 }
 
-const CHORES: [Chore; 6] = [
+const CHORES: [Chore; 7] = [
     Chore {
         name: "demo",
         does: "builds and runs `baton demo`",
@@ -45,6 +46,12 @@ const CHORES: [Chore; 6] = [
         does: "everything that must hold",
         help: test::HELP,
         run: test::run,
+    },
+    Chore {
+        name: "torture",
+        does: "kills launches again and again, and counts their effects",
+        help: torture::HELP,
+        run: torture::run,
     },
     Chore {
         name: "bless",

@@ -13,7 +13,7 @@
 //! and stages those facts anew; what it had chosen, it chooses again. On
 //! [`Lost`] it returns and forgets; whoever takes the lease goes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use baton_core::event::{Event, Outcome};
@@ -23,6 +23,7 @@ use baton_core::ledger::canon::BATON;
 use baton_core::ledger::clock::{ClockWentBack, believe};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::parity::{Fingerprint, Mark, RoundTrip};
+use baton_core::run::next::ACTIVE_MOST;
 use baton_core::run::order::{lease_name, order};
 use baton_core::run::state::Mode;
 use baton_core::run::survey::survey;
@@ -94,6 +95,11 @@ pub enum DriveError {
 /// # Errors
 /// When there is no such run, or its plan or entries cannot be used.
 pub fn fold(log: &mut impl Log, run: &RunId) -> Result<State, DriveError> {
+    fold_past(log, run, &mut Past::default())
+}
+
+/// The same, and what a driver has to know of those before.
+fn fold_past(log: &mut impl Log, run: &RunId, past: &mut Past) -> Result<State, DriveError> {
     let mut state: Option<State> = None;
     let mut after = Seq(0);
     loop {
@@ -101,6 +107,7 @@ pub fn fold(log: &mut impl Log, run: &RunId) -> Result<State, DriveError> {
         let Some(last) = page.last() else { break };
         after = last.seq;
         for entry in &page {
+            past.see(entry, state.as_ref());
             apply_or_open(log, run, &mut state, entry)?;
         }
     }
@@ -153,6 +160,68 @@ fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Plan, Drive
     Ok(plan)
 }
 
+/// What earlier drivers of a run may have left on its hosts.
+#[derive(Debug, Default)]
+struct Past {
+    /// Who they were.
+    drivers: BTreeMap<Epoch, String>,
+    /// Attempts that were closed before they started, and whose they were.
+    closed: BTreeMap<AttemptId, Epoch>,
+    /// The attempts that ended last: a driver that died with their end just
+    /// appended has not told the world.
+    ended: VecDeque<AttemptId>,
+}
+
+impl Past {
+    /// An attempt is about to be voided in this state.
+    fn closes(&mut self, attempt: &AttemptId, state: &State) {
+        if let Some((_, begun)) = state.active().find(|(id, _)| *id == attempt) {
+            let _new = self.closed.insert(attempt.clone(), begun.epoch);
+        }
+    }
+
+    /// Takes the next entry; `before` is the state in which it comes.
+    fn see(&mut self, entry: &Entry, before: Option<&State>) {
+        match &entry.event {
+            Event::DriverTook { epoch, holder } => {
+                let _new = self.drivers.insert(*epoch, holder.clone());
+            }
+            Event::AttemptVoided { attempt } => {
+                if let Some(before) = before {
+                    self.closes(attempt, before);
+                }
+            }
+            Event::AttemptEnded { attempt, .. } => {
+                if self.ended.len() == ACTIVE_MOST {
+                    let _oldest = self.ended.pop_front();
+                }
+                self.ended.push_back(attempt.clone());
+            }
+            _ => {}
+        }
+    }
+
+    /// Tells the world what may go: what ended, and what was closed if the
+    /// driver is gone that meant to start it. One that lives may be slow, and
+    /// must find its place closed.
+    fn settle(&mut self, world: &mut impl World) {
+        for attempt in self.ended.drain(..) {
+            world.settled(&attempt);
+        }
+        let (drivers, mut gone) = (&self.drivers, BTreeMap::new());
+        self.closed.retain(|attempt, epoch| {
+            let gone = gone.entry(*epoch).or_insert_with(|| {
+                let holder = drivers.get(epoch);
+                holder.is_some_and(|holder| world.gone(holder))
+            });
+            if *gone {
+                world.settled(attempt);
+            }
+            !*gone
+        });
+    }
+}
+
 /// Something staged: applied to the state in memory, not yet durable.
 struct Staged {
     draft: Draft,
@@ -181,6 +250,7 @@ pub struct Driver<'a, L, W> {
     begun: BTreeSet<AttemptId>,
     /// The fingerprint that is being taken.
     surveying: Option<Mark>,
+    past: Past,
     leaving: bool,
 }
 
@@ -205,7 +275,9 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         let epoch = log.lease(&lease, holder, now, LEASE, steal)?;
         let seen = log.changed()?;
         let (head, _) = log.head()?;
-        let state = fold(log, run)?;
+        let mut past = Past::default();
+        let state = fold_past(log, run, &mut past)?;
+        past.settle(world);
         let handoff = state.plan.handoff.clone();
         let mut driver = Self {
             log,
@@ -224,6 +296,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             staged: Vec::new(),
             begun: BTreeSet::new(),
             surveying: None,
+            past,
             leaving: false,
         };
         if driver.state.ended().is_none() {
@@ -246,6 +319,12 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             believe(self.latest, now)?;
             self.latest = self.latest.max(now);
             match next(&self.state, &self.begun, now) {
+                // What commands left goes before the run is over: nobody comes after.
+                Next::Record(event @ Event::RunEnded { .. }) => {
+                    if self.flush()? {
+                        self.stage(event, BATON, false)?;
+                    }
+                }
                 Next::Record(event) => self.stage(event, BATON, false)?,
                 Next::Begin { step, host, role } => {
                     let attempt = AttemptId::made(now, self.world.random());
@@ -353,11 +432,10 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                 self.head = entries.last().map_or(self.head, |entry| entry.seq);
                 self.staged.clear();
                 for entry in &entries {
-                    if let Event::AttemptEnded { attempt, .. } = &entry.event {
-                        self.world.settled(attempt);
-                    }
+                    self.past.see(entry, None);
                     (self.observer)(entry, &self.state);
                 }
+                self.past.settle(self.world);
                 Ok(true)
             }
             Err(StoreError::Conflict { .. }) => {
@@ -443,13 +521,11 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
     fn adopt(&mut self, attempt: &AttemptId) -> Result<(), DriveError> {
         let order = self.order(attempt)?;
         match self.world.adopt(&order)? {
-            Found::Never => self.stage(
-                Event::AttemptVoided {
-                    attempt: attempt.clone(),
-                },
-                BATON,
-                true,
-            ),
+            Found::Never => {
+                let attempt = attempt.clone();
+                self.past.closes(&attempt, &self.state);
+                self.stage(Event::AttemptVoided { attempt }, BATON, true)
+            }
             Found::Running => {
                 let _new = self.begun.insert(attempt.clone());
                 Ok(())

@@ -10,11 +10,11 @@
 //! spec.json     interpreter, folder, time limit, names of secret variables
 //! pid           "PID START-TIME" of the wrapper, or "void"; whoever creates it
 //!               first decides whether the attempt ever runs
-//! command       "PID START-TIME" of the command itself, once it runs
-//! output        what was printed, masked and bounded, as it comes
+//! //! output        what was printed, masked and bounded, as it comes
 //! variables     lines NAME=value for later steps (BATON_OUTPUT)
 //! exit.json     how it ended; renamed into place, so that it is whole or not there
 //! ```
 
 pub mod attempt;
 pub mod local;
+pub(crate) mod process;

@@ -16,10 +16,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use baton_core::event::Ending;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
+use super::process::{end_of, timespec};
+pub use super::process::{identity, lives};
 use crate::secret::Masker;
 
 /// How much of a command's output is kept from its beginning: 1 MiB.
@@ -27,7 +29,7 @@ pub const OUTPUT_HEAD: usize = 1024 * 1024;
 /// How much is kept from its end, where errors tend to stand: 64 KiB.
 pub const OUTPUT_TAIL: usize = 64 * 1024;
 /// How long a command may take to end after it was asked to.
-const GRACE: Duration = Duration::from_secs(3);
+pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// How much of the variables file is read: 64 KiB.
 const VARIABLES_MOST: u64 = 64 * 1024;
 
@@ -90,8 +92,6 @@ pub fn run(folder: &Path) -> io::Result<()> {
             )
         }
         Ok(child) => {
-            // Whoever finds the wrapper gone can tell whether the command is, too.
-            write_private(&folder.join("command"), identity(child.id()).as_bytes())?;
             let deadline = began + Duration::from_millis(spec.timeout_ms);
             let (end, reader) = supervise(child, reader, &mut output, deadline)?;
             (end, Some(reader))
@@ -144,35 +144,6 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .write_all(bytes)
 }
 
-/// A process by its number and the moment it started, so that a number that is
-/// used again is not mistaken for it.
-pub fn identity(pid: u32) -> String {
-    format!("{pid} {}", start_time(pid).unwrap_or(0))
-}
-
-/// Whether the process of an [`identity`] still lives.
-pub fn lives(identity: &str) -> bool {
-    let mut words = identity.split_whitespace();
-    let pid = words.next().and_then(|word| word.parse::<u32>().ok());
-    let start = words.next().and_then(|word| word.parse::<u64>().ok());
-    match (pid, start) {
-        (Some(pid), Some(start)) => start_time(pid) == Some(start),
-        _ => false,
-    }
-}
-
-/// Clock ticks from boot to the start of a process that has not ended: field 22
-/// of `/proc/PID/stat` (proc(5)), counted after the name, which may hold anything.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after) = stat.rsplit_once(')')?;
-    let mut fields = after.split_whitespace();
-    if fields.next()? == "Z" {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
-}
-
 fn command(spec: &Spec, folder: &Path, writer: io::PipeWriter) -> io::Result<Child> {
     let (program, arguments) = spec
         .interpreter
@@ -198,12 +169,7 @@ fn supervise(
     deadline: Instant,
 ) -> io::Result<(Ending, PipeReader)> {
     let group = Pid::from_child(&child);
-    let (ended, ends) = io::pipe()?;
-    let waiter = std::thread::spawn(move || {
-        let status = child.wait();
-        drop(ends);
-        status
-    });
+    let ended = end_of(group)?;
     let mut limit = Limit {
         deadline,
         asked: false,
@@ -214,11 +180,7 @@ fn supervise(
     // prints after it is not waited for.
     let mut reads_after_end = 0;
     loop {
-        let wait = limit.wait();
-        let timeout = Timespec {
-            tv_sec: wait.as_secs().cast_signed(),
-            tv_nsec: wait.subsec_nanos().into(),
-        };
+        let timeout = timespec(limit.wait());
         let mut fds = [
             PollFd::new(&ended, PollFlags::IN),
             PollFd::new(&reader, PollFlags::IN),
@@ -242,9 +204,7 @@ fn supervise(
         // The command ended when asked; what it started may not have.
         let _sent = rustix::process::kill_process_group(group, Signal::KILL);
     }
-    let status = waiter
-        .join()
-        .map_err(|_panic| io::Error::other("the waiting thread died"))??;
+    let status = child.wait()?;
     Ok((
         if limit.asked {
             Ending::TimedOut
@@ -307,7 +267,7 @@ fn ending(status: ExitStatus) -> Ending {
 }
 
 /// Writes `exit.json` so that it is whole or not there.
-fn leave(folder: &Path, exit: &Exit) -> io::Result<()> {
+pub(super) fn leave(folder: &Path, exit: &Exit) -> io::Result<()> {
     let unfinished = folder.join("exit.part");
     write_private(&unfinished, &serde_json::to_vec(exit)?)?;
     std::fs::rename(unfinished, folder.join("exit.json"))

@@ -264,7 +264,6 @@ fn a_killed_wrapper_leaves_an_unknown_end_once_its_command_is_gone() {
     local.start(&order(WAITS), &sender).unwrap();
     let command = pid_in(&folder.path().join("began"));
     let place = folder.path().join("attempts/att_1");
-    until("the command is known", || place.join("command").exists());
     let wrapper = pid_in(&place.join("pid"));
     kill_process(wrapper, Signal::KILL).unwrap();
     until("the wrapper is gone", || !alive(wrapper));
@@ -274,6 +273,26 @@ fn a_killed_wrapper_leaves_an_unknown_end_once_its_command_is_gone() {
     fs::write(folder.path().join("go"), "").unwrap();
     for ended in [end(&ends), end(&found)] {
         assert!(matches!(ended.end, Ending::Unknown { .. }), "{ended:?}");
+    }
+    assert!(!alive(command));
+}
+
+/// The wrapper's promise is kept by whoever finds its command.
+#[test]
+fn a_command_without_its_wrapper_is_still_ended_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, ends) = channel();
+    let local = local(folder.path());
+    let mut order = order("echo $$ >began; sleep 600 & wait");
+    order.timeout = Span::from_secs(2);
+    local.start(&order, &sender).unwrap();
+    let command = pid_in(&folder.path().join("began"));
+    let wrapper = pid_in(&folder.path().join("attempts/att_1/pid"));
+    kill_process(wrapper, Signal::KILL).unwrap();
+    let (second, found) = channel();
+    assert_eq!(local.adopt(&order, &second).unwrap(), Found::Running);
+    for ended in [end(&ends), end(&found)] {
+        assert_eq!(ended.end, Ending::TimedOut);
     }
     assert!(!alive(command));
 }
