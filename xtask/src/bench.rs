@@ -4,6 +4,7 @@
 mod gate;
 mod machine;
 mod measure;
+mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
+run    what a step costs, and how soon a killed run goes on; beside it what others need,
+       installed below target/bench-peers (--slow: ansible-core too)
 
 --json     one object { \"machine\": {...}, \"figures\": { \"key\": number } } instead of the table;
            keys end in their unit
@@ -24,9 +27,18 @@ gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
 ";
 
 /// Measures with the release binary.
-type Family = fn(&Path) -> Answer<Vec<Figure>>;
+type Family = fn(&Path, &Ask) -> Answer<Vec<Figure>>;
 
-const FAMILIES: [(&str, Family); 1] = [("gate", gate::measure)];
+const FAMILIES: [(&str, Family); 2] = [
+    ("gate", |baton, _| gate::measure(baton)),
+    ("run", run::measure),
+];
+
+/// What else was asked for.
+struct Ask {
+    /// Also what takes minutes.
+    slow: bool,
+}
 
 /// One number.
 struct Figure {
@@ -39,8 +51,11 @@ struct Figure {
     floor: Option<(f64, &'static str)>,
 }
 
-pub(crate) fn run(mut args: Args) -> Answer {
+pub(crate) fn chore(mut args: Args) -> Answer {
     let (json, record) = (args.flag("--json"), args.flag("--record"));
+    let ask = Ask {
+        slow: args.flag("--slow"),
+    };
     let (words, _) = args.rest()?;
     let known = FAMILIES.map(|(name, _)| name).join(", ");
     let [name] = words.as_slice() else {
@@ -50,7 +65,7 @@ pub(crate) fn run(mut args: Args) -> Answer {
         return Err(format!("there is no family {name}; there is: {known}"));
     };
     let baton: PathBuf = shell::build_baton("release")?;
-    let figures = family(&baton)?;
+    let figures = family(&baton, &ask)?;
     let numbers = || {
         let numbers = figures.iter();
         numbers.map(|figure| (figure.key.to_owned(), figure.value))

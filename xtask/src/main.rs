@@ -63,7 +63,7 @@ const CHORES: [Chore; 7] = [
         name: "bench",
         does: "measures one family of figures",
         help: bench::HELP,
-        run: bench::run,
+        run: bench::chore,
     },
     Chore {
         name: "picture",

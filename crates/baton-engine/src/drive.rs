@@ -3,9 +3,11 @@
 //! ```text
 //! next(state)            what the core chooses, from durable state alone
 //!   Record, Begin        staged: applied here, durable before anything is done
-//!   Start, Adopt, Look, Survey   flush what is staged, then act
+//!   Adopt, Look          find out; staged as a fact
+//!   Start, Survey        flush what is staged, then act
 //!   Wait                 flush, then wait for an outcome, a person or the clock
-//! outcome                staged as a fact; with what follows from it, one flush
+//! outcome                staged as a fact; with what follows from it, and with
+//!                        other outcomes that are there, one flush
 //! ```
 //!
 //! The driver keeps nothing that the ledger does not have, but for outcomes it
@@ -112,6 +114,16 @@ fn fold_past(log: &mut impl Log, run: &RunId, past: &mut Past) -> Result<State, 
         }
     }
     state.ok_or_else(|| DriveError::NoRun(run.clone()))
+}
+
+/// The plan of a run, without folding the run.
+///
+/// # Errors
+/// When there is no such run, or its plan cannot be used.
+pub fn plan(log: &mut impl Log, run: &RunId) -> Result<Plan, DriveError> {
+    let opened = log.read_run(run, Seq(0), 1)?;
+    let opened = opened.first().ok_or_else(|| DriveError::NoRun(run.clone()))?;
+    plan_of(log, run, opened)
 }
 
 fn apply_or_open(
@@ -318,10 +330,20 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             let now = self.world.now();
             believe(self.latest, now)?;
             self.latest = self.latest.max(now);
-            match next(&self.state, &self.begun, now) {
+            let next = next(&self.state, &self.begun, now);
+            // Before anything is written, whatever else has ended joins it.
+            if matches!(next, Next::Start(_) | Next::Wait(_))
+                && !self.staged.is_empty()
+                && let Some(ended) = self.world.more()
+            {
+                self.ended(ended)?;
+                continue;
+            }
+            match next {
                 // What commands left goes before the run is over: nobody comes after.
                 Next::Record(event @ Event::RunEnded { .. }) => {
                     if self.flush()? {
+                        self.past.settle(self.world);
                         self.stage(event, BATON, false)?;
                     }
                 }
@@ -343,10 +365,10 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                         self.start(&attempt)?;
                     }
                 }
+                // Nothing has to be written first: whoever looks again finds the same.
                 Next::Adopt(attempt) => {
-                    if self.flush()? {
-                        self.adopt(&attempt)?;
-                    }
+                    self.renew()?;
+                    self.adopt(&attempt)?;
                 }
                 Next::Look => self.look()?,
                 Next::Survey(mark) => {
@@ -377,7 +399,8 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         }
     }
 
-    fn halt(self, halted: Halted) -> Result<(Halted, State), DriveError> {
+    fn halt(mut self, halted: Halted) -> Result<(Halted, State), DriveError> {
+        self.past.settle(self.world);
         self.log.release(&self.lease, self.epoch)?;
         Ok((halted, self.state))
     }
@@ -435,7 +458,6 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                     self.past.see(entry, None);
                     (self.observer)(entry, &self.state);
                 }
-                self.past.settle(self.world);
                 Ok(true)
             }
             Err(StoreError::Conflict { .. }) => {
@@ -624,6 +646,8 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         if self.leaving && self.state.active().next().is_none() {
             return Ok(Some(Halted::Paused));
         }
+        // Now that the next commands are under way there is time for it.
+        self.past.settle(self.world);
         self.world.probe(&self.state.probes())?;
         match self.world.wait(until)? {
             Wake::Ended(ended) => self.ended(ended)?,

@@ -175,6 +175,10 @@ impl World for RealWorld {
         Ok(self.prober.as_ref().map(Prober::take).unwrap_or_default())
     }
 
+    fn more(&mut self) -> Option<Ended> {
+        self.ends.try_recv().ok()
+    }
+
     fn wait(&mut self, until: Option<Timestamp>) -> Result<Wake, Lost> {
         let asked = self.interrupts.load(Ordering::Relaxed);
         if asked > self.heard {

@@ -7,10 +7,9 @@
 //!
 //! ```text
 //! script        the fence's body
-//! spec.json     interpreter, folder, time limit, names of secret variables
-//! pid           "PID START-TIME" of the wrapper, or "void"; whoever creates it
-//!               first decides whether the attempt ever runs
-//! //! output        what was printed, masked and bounded, as it comes
+//! pid           a link to nowhere whose text is "PID START-TIME" of the wrapper, or
+//!               "void"; whoever makes it first decides whether the attempt ever runs
+//! output        what was printed, masked and bounded, as it comes; if anything was
 //! variables     lines NAME=value for later steps (BATON_OUTPUT)
 //! exit.json     how it ended; renamed into place, so that it is whole or not there
 //! ```

@@ -116,6 +116,12 @@ pub trait World {
     /// [`Lost`] when the counts are gone.
     fn counted(&mut self) -> Result<BTreeMap<MeasureId, Sample>, Lost>;
 
+    /// The end of a command that is there already, without waiting: what is
+    /// reported so shares one write of the ledger.
+    fn more(&mut self) -> Option<Ended> {
+        None
+    }
+
     /// Waits until a command ends, the moment has come, or something may have
     /// stirred; never longer than a short while.
     ///

@@ -287,7 +287,7 @@ impl Signs {
     }
 
     fn due(&self, moment: Moment, began: Instant) -> bool {
-        let claimed = |name: &String| self.attempts.join(name).join("pid").exists();
+        let claimed = |name: &String| self.attempts.join(name).join("pid").is_symlink();
         began.elapsed() > AT_LAST
             || match moment {
                 Moment::StartUp(after) | Moment::Time(after) => began.elapsed() >= after,
@@ -306,8 +306,8 @@ impl Signs {
     fn wrapper(&self) -> Option<i32> {
         names(&self.attempts).find_map(|name| {
             let place = self.attempts.join(name);
-            let holder = fs::read_to_string(place.join("pid")).ok()?;
-            let (pid, start) = holder.split_once(' ')?;
+            let holder = fs::read_link(place.join("pid")).ok()?;
+            let (pid, start) = holder.to_str()?.split_once(' ')?;
             let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
             let is = |step: &String| {
                 let wanted = format!("BATON_STEP={step}");

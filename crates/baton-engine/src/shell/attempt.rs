@@ -33,7 +33,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 /// How much of the variables file is read: 64 KiB.
 const VARIABLES_MOST: u64 = 64 * 1024;
 
-/// What the wrapper is to do; written beside the script.
+/// What the wrapper is to do; its second argument, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The interpreter and its arguments; the script's path is added.
@@ -57,15 +57,15 @@ pub struct Exit {
     pub took_ms: u64,
 }
 
-/// Runs the attempt in this folder, as the process of its own that it is.
-/// Prints one line on standard output once `exit.json` is there.
+/// Runs the attempt in this folder, as the process of its own that it is; `spec`
+/// is a [`Spec`]. Prints one line on standard output once `exit.json` is there.
 ///
 /// # Errors
 /// When the folder cannot be used; the attempt then ends as never started, or
 /// as unknown when nothing at all can be written.
-pub fn run(folder: &Path) -> io::Result<()> {
+pub fn run(folder: &Path, spec: &str) -> io::Result<()> {
     let _session = rustix::process::setsid();
-    let spec: Spec = serde_json::from_slice(&std::fs::read(folder.join("spec.json"))?)?;
+    let spec: Spec = serde_json::from_str(spec)?;
     if !claim(folder, &identity(std::process::id()))? {
         return Ok(());
     }
@@ -74,7 +74,7 @@ pub fn run(folder: &Path) -> io::Result<()> {
             .iter()
             .filter_map(|name| std::env::var(name).ok()),
     );
-    let mut output = Output::create(folder, masker)?;
+    let mut output = Output::new(folder, masker);
     let began = Instant::now();
     let (reader, writer) = io::pipe()?;
     let started = command(&spec, folder, writer);
@@ -117,20 +117,24 @@ pub fn run(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates `pid` with this content, unless it is there: whoever comes first decides.
+/// Claims the place for this content, unless it is claimed: whoever comes first
+/// decides. The claim is a symbolic link, which comes to be with its content at
+/// once, and points nowhere.
 ///
 /// # Errors
 /// When the folder cannot be written.
 pub(super) fn claim(folder: &Path, content: &str) -> io::Result<bool> {
-    let own = folder.join(format!("claim-{}", std::process::id()));
-    write_private(&own, content.as_bytes())?;
-    let linked = std::fs::hard_link(&own, folder.join("pid"));
-    std::fs::remove_file(&own)?;
-    match linked {
+    match std::os::unix::fs::symlink(content, folder.join("pid")) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Who claimed the place: the [`identity`] of a wrapper, or `void`.
+pub(super) fn claimed(folder: &Path) -> Option<String> {
+    let content = std::fs::read_link(folder.join("pid")).ok()?;
+    Some(content.to_string_lossy().into_owned())
 }
 
 /// Writes a file that nobody else may read.
@@ -294,9 +298,11 @@ fn variables(folder: &Path, masker: &Masker) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The output file: the beginning as it comes, and the end at the end.
+/// The output file: the beginning as it comes, and the end at the end. There is
+/// none before there is something to keep.
 struct Output {
-    file: File,
+    path: PathBuf,
+    file: Option<File>,
     masker: Masker,
     written: usize,
     left_out: u64,
@@ -304,19 +310,30 @@ struct Output {
 }
 
 impl Output {
-    fn create(folder: &Path, masker: Masker) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(folder.join("output"))?;
-        Ok(Self {
-            file,
+    fn new(folder: &Path, masker: Masker) -> Self {
+        Self {
+            path: folder.join("output"),
+            file: None,
             masker,
             written: 0,
             left_out: 0,
             tail: Vec::new(),
-        })
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let mut options = OpenOptions::new();
+                let options = options.create(true).append(true).mode(0o600);
+                none.insert(options.open(&self.path)?)
+            }
+        };
+        file.write_all(bytes)
     }
 
     /// Takes what there is to read; `false` at the end of the stream.
@@ -330,7 +347,7 @@ impl Output {
 
     fn keep(&mut self, bytes: &[u8]) -> io::Result<()> {
         let (head, rest) = bytes.split_at(bytes.len().min(OUTPUT_HEAD - self.written));
-        self.file.write_all(head)?;
+        self.write(head)?;
         self.written += head.len();
         self.tail.extend_from_slice(rest);
         if self.tail.len() > 2 * OUTPUT_TAIL {
@@ -346,9 +363,11 @@ impl Output {
         self.keep(&said)?;
         let over = self.tail.len().saturating_sub(OUTPUT_TAIL);
         self.left_out += over as u64;
+        let tail = std::mem::take(&mut self.tail);
         if self.left_out > 0 {
-            write!(self.file, "\n[{} bytes left out]\n", self.left_out)?;
+            let left_out = format!("\n[{} bytes left out]\n", self.left_out);
+            self.write(left_out.as_bytes())?;
         }
-        self.file.write_all(&self.tail[over..])
+        self.write(&tail[over..])
     }
 }

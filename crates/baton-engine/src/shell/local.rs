@@ -15,7 +15,9 @@ use baton_core::id::AttemptId;
 use baton_core::run::order::Order;
 use rustix::process::Signal;
 
-use super::attempt::{Exit, GRACE, OUTPUT_HEAD, OUTPUT_TAIL, Spec, claim, leave, write_private};
+use super::attempt::{
+    Exit, GRACE, OUTPUT_HEAD, OUTPUT_TAIL, Spec, claim, claimed, leave, write_private,
+};
 use super::process::Process;
 use crate::secret::resolve;
 use crate::world::{Ended, Found};
@@ -31,7 +33,7 @@ pub struct Local {
     pub folder: PathBuf,
     /// Where attempts have their folders.
     pub attempts: PathBuf,
-    /// The program that is its own wrapper, called with `attempt FOLDER`.
+    /// The program that is its own wrapper, called with `attempt FOLDER SPEC`.
     pub program: PathBuf,
 }
 
@@ -78,11 +80,11 @@ impl Local {
         if claim(&place, "void")? {
             return Ok(Found::Never);
         }
-        let holder = fs::read_to_string(place.join("pid"))?;
-        if holder == "void" {
+        let holder = claimed(&place);
+        if holder.as_deref() == Some("void") {
             return Ok(Found::Never);
         }
-        let wrapper = Process::parse(&holder);
+        let wrapper = holder.as_deref().and_then(Process::parse);
         let runs = wrapper.is_some_and(Process::lives) || surviving(&place).is_some();
         if place.join("exit.json").exists() || !runs {
             return Ok(Found::Ended(result(&place, &order.attempt)));
@@ -144,12 +146,12 @@ impl Local {
             timeout_ms: order.timeout.as_millis(),
             secrets: order.secrets.keys().cloned().collect(),
         };
-        let spec = serde_json::to_vec(&spec).map_err(io::Error::from)?;
-        write_private(&place.join("spec.json"), &spec)?;
+        let spec = serde_json::to_string(&spec).map_err(io::Error::from)?;
         let mut command = Command::new(&self.program);
         let _command = command
             .arg("attempt")
             .arg(&place)
+            .arg(spec)
             .envs(&order.env)
             .envs(secrets.iter().map(|(name, secret)| (name, secret.expose())))
             .stdin(Stdio::null())
@@ -216,8 +218,7 @@ fn outlast(place: &Path, limit: Duration) {
 
 /// The command of an attempt whose wrapper is gone, while it runs.
 fn surviving(place: &Path) -> Option<Process> {
-    let holder = fs::read_to_string(place.join("pid")).ok()?;
-    Process::left_by(Process::parse(&holder)?)
+    Process::left_by(Process::parse(&claimed(place)?)?)
 }
 
 /// What the folder says of the end.
@@ -254,7 +255,7 @@ fn result(place: &Path, attempt: &AttemptId) -> Ended {
 }
 
 fn voided(place: &Path) -> bool {
-    fs::read_to_string(place.join("pid")).is_ok_and(|holder| holder == "void")
+    claimed(place).is_some_and(|holder| holder == "void")
 }
 
 fn make_folder(place: &Path) -> io::Result<()> {
