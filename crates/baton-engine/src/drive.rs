@@ -15,17 +15,17 @@
 //! and stages those facts anew; what it had chosen, it chooses again. On
 //! [`Lost`] it returns and forgets; whoever takes the lease goes on.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+mod fold;
+mod past;
+
+use std::collections::BTreeSet;
 
 use baton_core::event::{Event, Outcome};
-use baton_core::handoff::plan::{PLAN_FORMAT, Plan};
 use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::canon::BATON;
 use baton_core::ledger::clock::{ClockWentBack, believe};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::parity::{Fingerprint, Mark, RoundTrip};
-use baton_core::run::next::ACTIVE_MOST;
 use baton_core::run::order::{lease_name, order};
 use baton_core::run::state::Mode;
 use baton_core::run::survey::survey;
@@ -35,6 +35,9 @@ use baton_store::{Log, StoreError};
 use jiff::Timestamp;
 
 use crate::world::{Ended, Found, Lost, Wake, World};
+use fold::fold_past;
+pub use fold::{fold, plan};
+use past::Past;
 
 /// How long a driver's lease lasts unless renewed: long enough for a slow disk,
 /// short enough that nobody waits long for a dead one on another machine.
@@ -90,148 +93,6 @@ pub enum DriveError {
         #[source]
         why: Illegal,
     },
-}
-
-/// Folds a run from the ledger: its state, up to the last entry.
-///
-/// # Errors
-/// When there is no such run, or its plan or entries cannot be used.
-pub fn fold(log: &mut impl Log, run: &RunId) -> Result<State, DriveError> {
-    fold_past(log, run, &mut Past::default())
-}
-
-/// The same, and what a driver has to know of those before.
-fn fold_past(log: &mut impl Log, run: &RunId, past: &mut Past) -> Result<State, DriveError> {
-    let mut state: Option<State> = None;
-    let mut after = Seq(0);
-    loop {
-        let page = log.read_run(run, after, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        for entry in &page {
-            past.see(entry, state.as_ref());
-            apply_or_open(log, run, &mut state, entry)?;
-        }
-    }
-    state.ok_or_else(|| DriveError::NoRun(run.clone()))
-}
-
-/// The plan of a run, without folding the run.
-///
-/// # Errors
-/// When there is no such run, or its plan cannot be used.
-pub fn plan(log: &mut impl Log, run: &RunId) -> Result<Plan, DriveError> {
-    let opened = log.read_run(run, Seq(0), 1)?;
-    let opened = opened.first().ok_or_else(|| DriveError::NoRun(run.clone()))?;
-    plan_of(log, run, opened)
-}
-
-fn apply_or_open(
-    log: &mut impl Log,
-    run: &RunId,
-    state: &mut Option<State>,
-    entry: &Entry,
-) -> Result<(), DriveError> {
-    let illegal = |why| DriveError::Illegal {
-        run: run.clone(),
-        seq: entry.seq,
-        why,
-    };
-    match state {
-        Some(state) => state.apply(entry).map_err(illegal),
-        None => {
-            let plan = plan_of(log, run, entry)?;
-            *state = Some(State::open(Arc::new(plan), entry).map_err(illegal)?);
-            Ok(())
-        }
-    }
-}
-
-fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Plan, DriveError> {
-    let broken = |why: String| DriveError::Plan {
-        run: run.clone(),
-        why,
-    };
-    let Event::RunOpened(terms) = &entry.event else {
-        return Err(broken("its first entry does not open it".to_owned()));
-    };
-    let bytes = log.get(&terms.plan)?.ok_or_else(|| {
-        broken(format!(
-            "the plan {} is not in the ledger",
-            terms.plan.short()
-        ))
-    })?;
-    let plan: Plan = serde_json::from_slice(&bytes)
-        .map_err(|error| broken(format!("it does not parse: {error}")))?;
-    if plan.format != PLAN_FORMAT {
-        return Err(broken(format!(
-            "its format is {}, not {PLAN_FORMAT}",
-            plan.format
-        )));
-    }
-    Ok(plan)
-}
-
-/// What earlier drivers of a run may have left on its hosts.
-#[derive(Debug, Default)]
-struct Past {
-    /// Who they were.
-    drivers: BTreeMap<Epoch, String>,
-    /// Attempts that were closed before they started, and whose they were.
-    closed: BTreeMap<AttemptId, Epoch>,
-    /// The attempts that ended last: a driver that died with their end just
-    /// appended has not told the world.
-    ended: VecDeque<AttemptId>,
-}
-
-impl Past {
-    /// An attempt is about to be voided in this state.
-    fn closes(&mut self, attempt: &AttemptId, state: &State) {
-        if let Some((_, begun)) = state.active().find(|(id, _)| *id == attempt) {
-            let _new = self.closed.insert(attempt.clone(), begun.epoch);
-        }
-    }
-
-    /// Takes the next entry; `before` is the state in which it comes.
-    fn see(&mut self, entry: &Entry, before: Option<&State>) {
-        match &entry.event {
-            Event::DriverTook { epoch, holder } => {
-                let _new = self.drivers.insert(*epoch, holder.clone());
-            }
-            Event::AttemptVoided { attempt } => {
-                if let Some(before) = before {
-                    self.closes(attempt, before);
-                }
-            }
-            Event::AttemptEnded { attempt, .. } => {
-                if self.ended.len() == ACTIVE_MOST {
-                    let _oldest = self.ended.pop_front();
-                }
-                self.ended.push_back(attempt.clone());
-            }
-            _ => {}
-        }
-    }
-
-    /// Tells the world what may go: what ended, and what was closed if the
-    /// driver is gone that meant to start it. One that lives may be slow, and
-    /// must find its place closed.
-    fn settle(&mut self, world: &mut impl World) {
-        for attempt in self.ended.drain(..) {
-            world.settled(&attempt);
-        }
-        let (drivers, mut gone) = (&self.drivers, BTreeMap::new());
-        self.closed.retain(|attempt, epoch| {
-            let gone = gone.entry(*epoch).or_insert_with(|| {
-                let holder = drivers.get(epoch);
-                holder.is_some_and(|holder| world.gone(holder))
-            });
-            if *gone {
-                world.settled(attempt);
-            }
-            !*gone
-        });
-    }
 }
 
 /// Something staged: applied to the state in memory, not yet durable.
@@ -331,12 +192,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             believe(self.latest, now)?;
             self.latest = self.latest.max(now);
             let next = next(&self.state, &self.begun, now);
-            // Before anything is written, whatever else has ended joins it.
-            if matches!(next, Next::Start(_) | Next::Wait(_))
-                && !self.staged.is_empty()
-                && let Some(ended) = self.world.more()
-            {
-                self.ended(ended)?;
+            if self.joined(&next)? {
                 continue;
             }
             match next {
@@ -397,6 +253,18 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                 }
             }
         }
+    }
+
+    /// Before anything is written, whatever else has ended joins it.
+    fn joined(&mut self, next: &Next) -> Result<bool, DriveError> {
+        if self.staged.is_empty() || !matches!(next, Next::Start(_) | Next::Wait(_)) {
+            return Ok(false);
+        }
+        let Some(ended) = self.world.more() else {
+            return Ok(false);
+        };
+        self.ended(ended)?;
+        Ok(true)
     }
 
     fn halt(mut self, halted: Halted) -> Result<(Halted, State), DriveError> {

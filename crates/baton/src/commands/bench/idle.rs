@@ -9,6 +9,7 @@ use baton_core::ledger::{Draft, Entry};
 use baton_core::run::State;
 use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
+use baton_core::run::survey::Survey;
 use baton_core::time::Duration;
 use baton_core::watch::Sample;
 use baton_engine::drive::Driver;
@@ -118,6 +119,10 @@ impl World for Idle {
     }
 
     fn settled(&mut self, _attempt: &AttemptId) {}
+
+    fn survey(&mut self, _survey: Survey) -> Result<(), Lost> {
+        Err(Lost("a launch takes no fingerprints".to_owned()))
+    }
 
     fn probe(&mut self, _probes: &BTreeSet<Probe>) -> Result<(), Lost> {
         Ok(())
