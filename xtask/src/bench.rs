@@ -4,6 +4,7 @@
 mod gate;
 mod machine;
 mod measure;
+mod run;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +18,8 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
+run    what a step costs, and how soon a killed run goes on; beside it what others need,
+       installed below target/bench-peers (--slow: ansible-core too)
 
 --json     one object { \"machine\": {...}, \"figures\": { \"key\": number } } instead of the table;
            keys end in their unit
@@ -24,9 +27,18 @@ gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
 ";
 
 /// Measures with the release binary.
-type Family = fn(&Path) -> Answer<Vec<Figure>>;
+type Family = fn(&Path, &Ask) -> Answer<Vec<Figure>>;
 
-const FAMILIES: [(&str, Family); 1] = [("gate", gate::measure)];
+const FAMILIES: [(&str, Family); 2] = [
+    ("gate", |baton, _| gate::measure(baton)),
+    ("run", run::measure),
+];
+
+/// What else was asked for.
+struct Ask {
+    /// Also what takes minutes.
+    slow: bool,
+}
 
 /// One number.
 struct Figure {
@@ -39,8 +51,11 @@ struct Figure {
     floor: Option<(f64, &'static str)>,
 }
 
-pub(crate) fn run(mut args: Args) -> Answer {
+pub(crate) fn chore(mut args: Args) -> Answer {
     let (json, record) = (args.flag("--json"), args.flag("--record"));
+    let ask = Ask {
+        slow: args.flag("--slow"),
+    };
     let (words, _) = args.rest()?;
     let known = FAMILIES.map(|(name, _)| name).join(", ");
     let [name] = words.as_slice() else {
@@ -50,25 +65,38 @@ pub(crate) fn run(mut args: Args) -> Answer {
         return Err(format!("there is no family {name}; there is: {known}"));
     };
     let baton: PathBuf = shell::build_baton("release")?;
-    let figures = family(&baton)?;
-    let object = object(machine::describe(), &figures);
-    let text = format!("{object:#}\n");
+    let figures = family(&baton, &ask)?;
+    let numbers = || {
+        let numbers = figures.iter();
+        numbers.map(|figure| (figure.key.to_owned(), figure.value))
+    };
     if record {
-        let folder = shell::root().join("bench/results");
-        let file = folder.join(format!("{name}-{}.json", machine::today()));
-        std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::write(&file, &text))
-            .map_err(|why| format!("cannot write {}: {why}", file.display()))?;
-        say::aside(&format!("recorded in {}\n", file.display()));
+        keep(name, numbers())?;
     }
-    say::out(&if json { text } else { table(&figures) });
+    say::out(&if json {
+        format!("{:#}\n", object(machine::describe(), numbers()))
+    } else {
+        table(&figures)
+    });
     Ok(ExitCode::SUCCESS)
 }
 
-fn object(machine: Map<String, Value>, figures: &[Figure]) -> Value {
+/// Writes figures to `bench/results/NAME-DATE.json`.
+pub(crate) fn keep(name: &str, figures: impl IntoIterator<Item = (String, f64)>) -> Answer<()> {
+    let folder = shell::root().join("bench/results");
+    let file = folder.join(format!("{name}-{}.json", machine::today()));
+    let text = format!("{:#}\n", object(machine::describe(), figures));
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&file, text))
+        .map_err(|why| format!("cannot write {}: {why}", file.display()))?;
+    say::aside(&format!("recorded in {}\n", file.display()));
+    Ok(())
+}
+
+fn object(machine: Map<String, Value>, figures: impl IntoIterator<Item = (String, f64)>) -> Value {
     let figures: Map<String, Value> = figures
-        .iter()
-        .map(|figure| (figure.key.to_owned(), rounded(figure.value).into()))
+        .into_iter()
+        .map(|(key, value)| (key, rounded(value).into()))
         .collect();
     serde_json::json!({ "machine": machine, "figures": figures })
 }
@@ -121,7 +149,8 @@ mod tests {
 
     #[test]
     fn the_object_has_machine_and_figures() {
-        let object = object(machine::describe(), &figures());
+        let numbers = figures().map(|figure| (figure.key.to_owned(), figure.value));
+        let object = object(machine::describe(), numbers);
         assert_eq!(object["figures"]["lint_ms"], 12.346);
         assert_eq!(object["figures"]["binary_mib"], 7.5);
         assert!(object["machine"]["cores"].as_u64().unwrap() > 0);

@@ -15,6 +15,7 @@ mod shell;
 mod shots;
 mod stages;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -33,7 +34,7 @@ struct Chore {
     run: fn(Args) -> Answer,
 }
 
-const CHORES: [Chore; 6] = [
+const CHORES: [Chore; 7] = [
     Chore {
         name: "demo",
         does: "builds and runs `baton demo`",
@@ -47,6 +48,12 @@ const CHORES: [Chore; 6] = [
         run: test::run,
     },
     Chore {
+        name: "torture",
+        does: "kills launches again and again, and counts their effects",
+        help: torture::HELP,
+        run: torture::run,
+    },
+    Chore {
         name: "bless",
         does: "accepts changed snapshots",
         help: bless::HELP,
@@ -56,7 +63,7 @@ const CHORES: [Chore; 6] = [
         name: "bench",
         does: "measures one family of figures",
         help: bench::HELP,
-        run: bench::run,
+        run: bench::chore,
     },
     Chore {
         name: "picture",

@@ -5,10 +5,10 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::args::Args;
 use crate::stages::{Report, Stage};
-use crate::{Answer, needs, say, shell};
+use crate::{Answer, needs, say, shell, torture};
 
 pub(crate) const HELP: &str = "\
-cargo xtask test [--without NAME]...   everything: needs, fmt, clippy, build, tests, doc, demo
+cargo xtask test [--without NAME]...   everything: needs, fmt, clippy, build, tests, doc, demo, torture
 cargo xtask test --fast                fmt, tidy and the tests of the core: under two minutes
 
 needs   what must be installed (as root on Debian it is installed, else the command is named)
@@ -20,7 +20,7 @@ A stage that fails does not stop the others. The exit status is 0 if all that wa
 ";
 
 /// The stages that may be left out.
-const STAGES: [&str; 6] = ["fmt", "clippy", "build", "tests", "doc", "demo"];
+const STAGES: [&str; 7] = ["fmt", "clippy", "build", "tests", "doc", "demo", "torture"];
 
 /// What is tested between edits, and what that needs.
 const FAST: &str = "--package xtask --package baton-core";
@@ -104,6 +104,7 @@ fn all_stages<'a>(seen: &'a Seen<'_>) -> Vec<Stage<'a>> {
         stage("tests", Some("build"), || seen.test("--workspace")),
         stage("doc", None, doc),
         stage("demo", Some("build"), demo),
+        stage("torture", Some("build"), torture::stage),
     ]
 }
 

@@ -3,9 +3,11 @@
 //! ```text
 //! next(state)            what the core chooses, from durable state alone
 //!   Record, Begin        staged: applied here, durable before anything is done
-//!   Start, Adopt, Look, Survey   flush what is staged, then act
+//!   Adopt, Look          find out; staged as a fact
+//!   Start, Survey        flush what is staged, then act
 //!   Wait                 flush, then wait for an outcome, a person or the clock
-//! outcome                staged as a fact; with what follows from it, one flush
+//! outcome                staged as a fact; with what follows from it, and with
+//!                        other outcomes that are there, one flush
 //! ```
 //!
 //! The driver keeps nothing that the ledger does not have, but for outcomes it
@@ -13,11 +15,12 @@
 //! and stages those facts anew; what it had chosen, it chooses again. On
 //! [`Lost`] it returns and forgets; whoever takes the lease goes on.
 
+mod fold;
+mod past;
+
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use baton_core::event::{Event, Outcome};
-use baton_core::handoff::plan::{PLAN_FORMAT, Plan};
 use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::canon::BATON;
 use baton_core::ledger::clock::{ClockWentBack, believe};
@@ -32,6 +35,9 @@ use baton_store::{Log, StoreError};
 use jiff::Timestamp;
 
 use crate::world::{Ended, Found, Lost, Wake, World};
+use fold::fold_past;
+pub use fold::{fold, plan};
+use past::Past;
 
 /// How long a driver's lease lasts unless renewed: long enough for a slow disk,
 /// short enough that nobody waits long for a dead one on another machine.
@@ -89,70 +95,6 @@ pub enum DriveError {
     },
 }
 
-/// Folds a run from the ledger: its state, up to the last entry.
-///
-/// # Errors
-/// When there is no such run, or its plan or entries cannot be used.
-pub fn fold(log: &mut impl Log, run: &RunId) -> Result<State, DriveError> {
-    let mut state: Option<State> = None;
-    let mut after = Seq(0);
-    loop {
-        let page = log.read_run(run, after, PAGE)?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        for entry in &page {
-            apply_or_open(log, run, &mut state, entry)?;
-        }
-    }
-    state.ok_or_else(|| DriveError::NoRun(run.clone()))
-}
-
-fn apply_or_open(
-    log: &mut impl Log,
-    run: &RunId,
-    state: &mut Option<State>,
-    entry: &Entry,
-) -> Result<(), DriveError> {
-    let illegal = |why| DriveError::Illegal {
-        run: run.clone(),
-        seq: entry.seq,
-        why,
-    };
-    match state {
-        Some(state) => state.apply(entry).map_err(illegal),
-        None => {
-            let plan = plan_of(log, run, entry)?;
-            *state = Some(State::open(Arc::new(plan), entry).map_err(illegal)?);
-            Ok(())
-        }
-    }
-}
-
-fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Plan, DriveError> {
-    let broken = |why: String| DriveError::Plan {
-        run: run.clone(),
-        why,
-    };
-    let Event::RunOpened(terms) = &entry.event else {
-        return Err(broken("its first entry does not open it".to_owned()));
-    };
-    let bytes = log.get(&terms.plan)?.ok_or_else(|| {
-        broken(format!(
-            "the plan {} is not in the ledger",
-            terms.plan.short()
-        ))
-    })?;
-    let plan: Plan = serde_json::from_slice(&bytes)
-        .map_err(|error| broken(format!("it does not parse: {error}")))?;
-    if plan.format != PLAN_FORMAT {
-        return Err(broken(format!(
-            "its format is {}, not {PLAN_FORMAT}",
-            plan.format
-        )));
-    }
-    Ok(plan)
-}
-
 /// Something staged: applied to the state in memory, not yet durable.
 struct Staged {
     draft: Draft,
@@ -181,6 +123,7 @@ pub struct Driver<'a, L, W> {
     begun: BTreeSet<AttemptId>,
     /// The fingerprint that is being taken.
     surveying: Option<Mark>,
+    past: Past,
     leaving: bool,
 }
 
@@ -205,7 +148,9 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         let epoch = log.lease(&lease, holder, now, LEASE, steal)?;
         let seen = log.changed()?;
         let (head, _) = log.head()?;
-        let state = fold(log, run)?;
+        let mut past = Past::default();
+        let state = fold_past(log, run, &mut past)?;
+        past.settle(world);
         let handoff = state.plan.handoff.clone();
         let mut driver = Self {
             log,
@@ -224,6 +169,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             staged: Vec::new(),
             begun: BTreeSet::new(),
             surveying: None,
+            past,
             leaving: false,
         };
         if driver.state.ended().is_none() {
@@ -245,7 +191,18 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             let now = self.world.now();
             believe(self.latest, now)?;
             self.latest = self.latest.max(now);
-            match next(&self.state, &self.begun, now) {
+            let next = next(&self.state, &self.begun, now);
+            if self.joined(&next)? {
+                continue;
+            }
+            match next {
+                // What commands left goes before the run is over: nobody comes after.
+                Next::Record(event @ Event::RunEnded { .. }) => {
+                    if self.flush()? {
+                        self.past.settle(self.world);
+                        self.stage(event, BATON, false)?;
+                    }
+                }
                 Next::Record(event) => self.stage(event, BATON, false)?,
                 Next::Begin { step, host, role } => {
                     let attempt = AttemptId::made(now, self.world.random());
@@ -264,10 +221,10 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                         self.start(&attempt)?;
                     }
                 }
+                // Nothing has to be written first: whoever looks again finds the same.
                 Next::Adopt(attempt) => {
-                    if self.flush()? {
-                        self.adopt(&attempt)?;
-                    }
+                    self.renew()?;
+                    self.adopt(&attempt)?;
                 }
                 Next::Look => self.look()?,
                 Next::Survey(mark) => {
@@ -298,7 +255,20 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         }
     }
 
-    fn halt(self, halted: Halted) -> Result<(Halted, State), DriveError> {
+    /// Before anything is written, whatever else has ended joins it.
+    fn joined(&mut self, next: &Next) -> Result<bool, DriveError> {
+        if self.staged.is_empty() || !matches!(next, Next::Start(_) | Next::Wait(_)) {
+            return Ok(false);
+        }
+        let Some(ended) = self.world.more() else {
+            return Ok(false);
+        };
+        self.ended(ended)?;
+        Ok(true)
+    }
+
+    fn halt(mut self, halted: Halted) -> Result<(Halted, State), DriveError> {
+        self.past.settle(self.world);
         self.log.release(&self.lease, self.epoch)?;
         Ok((halted, self.state))
     }
@@ -353,9 +323,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                 self.head = entries.last().map_or(self.head, |entry| entry.seq);
                 self.staged.clear();
                 for entry in &entries {
-                    if let Event::AttemptEnded { attempt, .. } = &entry.event {
-                        self.world.settled(attempt);
-                    }
+                    self.past.see(entry, None);
                     (self.observer)(entry, &self.state);
                 }
                 Ok(true)
@@ -443,13 +411,11 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
     fn adopt(&mut self, attempt: &AttemptId) -> Result<(), DriveError> {
         let order = self.order(attempt)?;
         match self.world.adopt(&order)? {
-            Found::Never => self.stage(
-                Event::AttemptVoided {
-                    attempt: attempt.clone(),
-                },
-                BATON,
-                true,
-            ),
+            Found::Never => {
+                let attempt = attempt.clone();
+                self.past.closes(&attempt, &self.state);
+                self.stage(Event::AttemptVoided { attempt }, BATON, true)
+            }
             Found::Running => {
                 let _new = self.begun.insert(attempt.clone());
                 Ok(())
@@ -548,6 +514,8 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         if self.leaving && self.state.active().next().is_none() {
             return Ok(Some(Halted::Paused));
         }
+        // Now that the next commands are under way there is time for it.
+        self.past.settle(self.world);
         self.world.probe(&self.state.probes())?;
         match self.world.wait(until)? {
             Wake::Ended(ended) => self.ended(ended)?,

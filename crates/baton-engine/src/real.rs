@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use baton_core::id::{AttemptId, MeasureId};
+use baton_core::id::{AttemptId, Handle, MeasureId};
 use baton_core::parity::Fingerprint;
 use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use crate::collect::fingerprint;
 use crate::metrics::probe::{Arm, ProbeTarget, Prober};
 use crate::shell::Shell;
+use crate::shell::attempt::{identity, lives};
 use crate::world::{Ended, Found, Lost, Wake, World};
 
 /// How long a wait lasts at most: how late a word from another terminal is heard.
@@ -97,6 +98,22 @@ pub fn random() -> u64 {
     u64::from_ne_bytes(bytes)
 }
 
+/// Who and where this process is, for the holder of a lease.
+pub fn holder(who: &Handle) -> String {
+    let host = rustix::system::uname();
+    let (name, own) = (host.nodename().to_string_lossy(), std::process::id());
+    format!("{who} on {name} {}", identity(own))
+}
+
+/// Whether a [`holder`] is known to be gone: a process of this machine that ended.
+pub fn is_gone(holder: &str) -> bool {
+    let host = rustix::system::uname();
+    let here = format!(" on {} ", host.nodename().to_string_lossy());
+    holder
+        .split_once(&here)
+        .is_some_and(|(_, identity)| !lives(identity))
+}
+
 impl World for RealWorld {
     fn now(&mut self) -> Timestamp {
         Timestamp::now()
@@ -133,6 +150,10 @@ impl World for RealWorld {
         Ok(())
     }
 
+    fn gone(&mut self, holder: &str) -> bool {
+        is_gone(holder)
+    }
+
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {
         if *probes == self.probes {
             return Ok(());
@@ -145,6 +166,10 @@ impl World for RealWorld {
 
     fn counted(&mut self) -> Result<BTreeMap<MeasureId, Sample>, Lost> {
         Ok(self.prober.as_ref().map(Prober::take).unwrap_or_default())
+    }
+
+    fn more(&mut self) -> Option<Ended> {
+        self.ends.try_recv().ok()
     }
 
     fn wait(&mut self, until: Option<Timestamp>) -> Result<Wake, Lost> {

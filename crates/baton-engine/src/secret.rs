@@ -3,16 +3,27 @@
 
 use std::fmt;
 use std::io::Read;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use baton_core::handoff::contract::SecretRef;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::shell::process::{end_of, readable};
 
 /// What stands where a secret was printed.
 pub const MASK: &[u8] = b"***";
 
 /// The most a secret may have: 64 KiB, which holds any key or certificate.
 const SECRET_MOST: usize = 64 * 1024;
+
+/// How long a command may take that prints a secret: 30 s, enough for a vault
+/// far away, and short enough that a run does not stand still for a prompt that
+/// nobody sees. It is then ended with its whole process group.
+const COMMAND_TIME: Duration = Duration::from_secs(30);
 
 /// A secret's value. It cannot be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,29 +55,7 @@ pub fn resolve(reference: &SecretRef, folder: &Path) -> Result<Secret, String> {
         SecretRef::File(path) => std::fs::File::open(folder.join(path))
             .and_then(bounded)
             .map_err(|error| format!("the file {path} cannot be read: {}", error.kind()))?,
-        SecretRef::Command(command) => {
-            let mut child = Command::new("sh")
-                .args(["-c", command])
-                .current_dir(folder)
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::null())
-                .spawn()
-                .map_err(|error| format!("its command cannot start: {}", error.kind()))?;
-            // The pipe is closed before the end is waited for, so that a command
-            // that prints for ever ends too.
-            let said = child.stdout.take().map(bounded).transpose();
-            let status = child.wait();
-            let lost = |error: std::io::Error| format!("its command was lost: {}", error.kind());
-            let (said, status) = (
-                said.map_err(lost)?.unwrap_or_default(),
-                status.map_err(lost)?,
-            );
-            if !status.success() && said.len() <= SECRET_MOST {
-                return Err(format!("its command ended with {status}"));
-            }
-            said
-        }
+        SecretRef::Command(command) => said(command, folder, COMMAND_TIME)?,
     };
     if bytes.len() > SECRET_MOST {
         return Err(format!("it is longer than {SECRET_MOST} bytes"));
@@ -81,6 +70,70 @@ pub fn resolve(reference: &SecretRef, folder: &Path) -> Result<Secret, String> {
         return Err("it holds a zero byte, which no variable can".to_owned());
     }
     Ok(Secret(value.to_owned()))
+}
+
+/// What a command prints, or a little more than a secret may have.
+fn said(command: &str, folder: &Path, limit: Duration) -> Result<Vec<u8>, String> {
+    let lost = |error: std::io::Error| format!("its command was lost: {}", error.kind());
+    let mut child = Command::new("sh")
+        .args(["-c", command])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("its command cannot start: {}", error.kind()))?;
+    let deadline = Instant::now() + limit;
+    let group = Pid::from_child(&child);
+    let read = child.stdout.take().map(|pipe| until(pipe, deadline));
+    // The pipe is closed before the end is waited for, so that a command that
+    // prints for ever ends too.
+    let ended = end_of(group).and_then(|end| ready(&end, deadline));
+    if !matches!(ended, Ok(true)) {
+        // Not waited for yet, so the number is still its own.
+        let _sent = kill_process_group(group, Signal::KILL);
+    }
+    let status = child.wait().map_err(lost)?;
+    if !ended.map_err(lost)? {
+        return Err(format!(
+            "its command did not end within {} s",
+            limit.as_secs()
+        ));
+    }
+    let said = read.transpose().map_err(lost)?.unwrap_or_default();
+    if !status.success() && said.len() <= SECRET_MOST {
+        return Err(format!("its command ended with {status}"));
+    }
+    Ok(said)
+}
+
+/// Reads to the end, or until a secret would be too long, or until the deadline.
+fn until(mut pipe: ChildStdout, deadline: Instant) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    while bytes.len() <= SECRET_MOST {
+        if !ready(&pipe, deadline)? {
+            break;
+        }
+        match pipe.read(&mut buffer)? {
+            0 => break,
+            n => bytes.extend_from_slice(&buffer[..n]),
+        }
+    }
+    Ok(bytes)
+}
+
+fn ready(source: &impl AsFd, deadline: Instant) -> std::io::Result<bool> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if readable(source, left)? {
+            return Ok(true);
+        }
+        if left.is_zero() {
+            return Ok(false);
+        }
+    }
 }
 
 /// Reads a little more than a secret may have.
@@ -217,6 +270,10 @@ mod tests {
         ] {
             let why = resolve(&endless, folder.path()).unwrap_err();
             assert!(why.contains("longer than"), "{why}");
+        }
+        for stuck in ["sleep 600", "exec >&-; sleep 600", "sleep 600 | cat"] {
+            let why = said(stuck, folder.path(), Duration::ZERO).unwrap_err();
+            assert!(why.contains("within 0 s"), "{why}");
         }
         assert!(resolve(&SecretRef::Env("BATON_NO_SUCH".to_owned()), folder.path()).is_err());
     }

@@ -9,22 +9,22 @@
 //!
 //! ```text
 //! script        the fence's body
-//! pid           "PID START-TIME" of the wrapper, or "void"; whoever creates it
-//!               first decides whether the attempt ever runs
-//! command       "PID START-TIME" of the command itself, once it runs
-//! output        what was printed, masked and bounded, as it comes
+//! pid           a link to nowhere whose text is "PID START-TIME" of the wrapper, or
+//!               "void"; whoever makes it first decides whether the attempt ever runs
+//! output        what was printed, masked and bounded, as it comes; if anything was
 //! variables     lines NAME=value for later steps (BATON_OUTPUT)
 //! exit.json     how it ended; renamed into place, so that it is whole or not there
-//! spec.json     interpreter, folder, time limit, names of secret variables
 //! ```
 //!
-//! Far away, in `$HOME/.baton/attempts`, `exit` is lines instead of JSON, the
+//! Far away, in `$HOME/.baton/attempts`, `pid` is a file, `command` holds what
+//! `pid` does for the command itself, `exit` is lines instead of JSON, the
 //! beginning and the end of the output are `output` and `tail` (where the step
 //! has secrets, in hex digits), and `wrapper` is the program.
 
 pub mod attempt;
 pub mod far;
 pub mod local;
+pub(crate) mod process;
 pub mod ssh;
 
 use std::io;

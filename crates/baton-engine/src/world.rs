@@ -85,7 +85,9 @@ pub trait World {
     /// [`Lost`] when the host cannot be asked.
     fn adopt(&mut self, order: &Order) -> Result<Found, Lost>;
 
-    /// The end of this attempt is in the ledger: what the host keeps of it may go.
+    /// The end of this attempt is in the ledger, or that it never started and
+    /// the driver is gone that meant to: what the host keeps of it may go. Asked
+    /// again after a crash.
     fn settled(&mut self, attempt: &AttemptId);
 
     /// Begins to read the facts of an environment; [`World::wait`] reports them.
@@ -94,6 +96,13 @@ pub trait World {
     /// # Errors
     /// [`Lost`] when reading cannot even begin.
     fn survey(&mut self, survey: Survey) -> Result<(), Lost>;
+
+    /// Whether the driver that called itself so is known to be gone. Where that
+    /// cannot be known, it is not.
+    fn gone(&mut self, holder: &str) -> bool {
+        let _unknown = holder;
+        false
+    }
 
     /// Asks these addresses from now on, and no others.
     ///
@@ -106,6 +115,12 @@ pub trait World {
     /// # Errors
     /// [`Lost`] when the counts are gone.
     fn counted(&mut self) -> Result<BTreeMap<MeasureId, Sample>, Lost>;
+
+    /// The end of a command that is there already, without waiting: what is
+    /// reported so shares one write of the ledger.
+    fn more(&mut self) -> Option<Ended> {
+        None
+    }
 
     /// Waits until a command ends, the moment has come, or something may have
     /// stirred; never longer than a short while.

@@ -12,7 +12,7 @@ use baton_core::run::state::Probe;
 use baton_core::run::survey::Survey;
 use baton_core::time::Duration;
 use baton_core::watch::Sample;
-use baton_engine::world::{Found, Lost, Wake, World};
+use baton_engine::world::{Ended, Found, Lost, Wake, World};
 use baton_store::{Lease, Log, StoreError};
 use jiff::Timestamp;
 
@@ -111,12 +111,20 @@ impl<W: World> World for Faulty<W> {
         self.fuse.around(|| self.inner.survey(survey))
     }
 
+    fn gone(&mut self, holder: &str) -> bool {
+        self.inner.gone(holder)
+    }
+
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {
         self.inner.probe(probes)
     }
 
     fn counted(&mut self) -> Result<BTreeMap<MeasureId, Sample>, Lost> {
         self.fuse.around(|| self.inner.counted())
+    }
+
+    fn more(&mut self) -> Option<Ended> {
+        self.inner.more()
     }
 
     fn wait(&mut self, until: Option<Timestamp>) -> Result<Wake, Lost> {

@@ -305,12 +305,9 @@ pub(crate) enum Command {
         #[arg(long)]
         events: usize,
     },
-    /// The wrapper of one attempt; Baton starts it itself.
+    /// Drive a launch whose commands end at once, to time the driver.
     #[command(hide = true)]
-    Attempt {
-        /// The attempt's folder
-        folder: PathBuf,
-    },
+    BenchRun,
 }
 
 /// What to do with lessons.

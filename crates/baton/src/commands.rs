@@ -29,7 +29,6 @@ use crate::settings::Settings;
 /// Carries out a command.
 pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Exit, Failure> {
     match command {
-        Command::Attempt { folder } => attempt::run(&folder),
         Command::Init => init::run(settings, out),
         Command::Lint { schema } => lint::run(settings, out, schema),
         Command::Explain { code } => explain::run(&code, out),
@@ -93,8 +92,8 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
             action: RecordAction::Export { path },
         } => record::export(desk, out, &path),
         Command::BenchLedger { events } => bench::fill(desk, out, events),
-        Command::Attempt { .. }
-        | Command::Init
+        Command::BenchRun => bench::run(desk, out),
+        Command::Init
         | Command::Lint { .. }
         | Command::Explain { .. }
         | Command::Demo { .. }

@@ -23,11 +23,12 @@ use baton_core::run::State;
 use baton_engine::drive::fold;
 use baton_engine::real::{RealWorld, random};
 use baton_engine::shell::Shell;
-use baton_engine::shell::attempt::{identity, lives};
 use baton_engine::shell::ssh::Ssh;
 use baton_engine::{calendar, release};
 use baton_store::{Log as _, SqliteLog};
 use jiff::Timestamp;
+
+pub(crate) use baton_engine::real::{holder, is_gone};
 
 use crate::failure::{Failure, Kind};
 use crate::render::Sources;
@@ -520,25 +521,6 @@ impl Desk {
 pub(crate) fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe()
         .map_err(|error| Failure::part("cannot find Baton itself").because(&error))
-}
-
-/// Who and where this process is, for the holder of a lease.
-pub(crate) fn holder(who: &Handle) -> String {
-    let host = rustix::system::uname();
-    format!(
-        "{who} on {} {}",
-        host.nodename().to_string_lossy(),
-        identity(std::process::id())
-    )
-}
-
-/// Whether a lease's holder is known to be gone: a process of this machine that ended.
-pub(crate) fn is_gone(holder: &str) -> bool {
-    let host = rustix::system::uname();
-    let here = format!(" on {} ", host.nodename().to_string_lossy());
-    holder
-        .split_once(&here)
-        .is_some_and(|(_, identity)| !lives(identity))
 }
 
 /// A fresh random number, for ids and salts.

@@ -18,14 +18,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if words.first().is_some_and(|word| word == "attempt") {
+        return commands::attempt::run(&words[1..]);
+    }
     let args = args::Args::parse();
     let out = render::Out::new(&args.global);
-    let done = match args.command {
-        // The wrapper of one attempt: no settings, no ledger, nothing that could fail.
-        args::Command::Attempt { folder } => commands::attempt::run(&folder),
-        command => settings::Settings::resolve(&args.global)
-            .and_then(|settings| commands::run(command, &settings, &out)),
-    };
+    let done = settings::Settings::resolve(&args.global)
+        .and_then(|settings| commands::run(args.command, &settings, &out));
     match done {
         Ok(exit) => exit.code(),
         Err(failure) => {

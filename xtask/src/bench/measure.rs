@@ -17,7 +17,7 @@ const LOOK_EVERY: Duration = Duration::from_micros(500);
 pub(super) struct Times(Vec<f64>);
 
 impl Times {
-    fn new(mut times: Vec<f64>) -> Self {
+    pub(super) fn new(mut times: Vec<f64>) -> Self {
         times.sort_by(f64::total_cmp);
         Self(times)
     }

@@ -16,10 +16,12 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use baton_core::event::Ending;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal};
 use serde::{Deserialize, Serialize};
 
+use super::process::{end_of, timespec};
+pub use super::process::{identity, lives};
 use crate::secret::Masker;
 
 /// How much of a command's output is kept from its beginning: 1 MiB.
@@ -35,7 +37,7 @@ const CUT: u64 = 4096;
 /// How much of the variables file is read: 64 KiB.
 pub(super) const VARIABLES_MOST: u64 = 64 * 1024;
 
-/// What the wrapper is to do; written beside the script.
+/// What the wrapper is to do; its second argument, as JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
     /// The interpreter and its arguments; the script's path is added.
@@ -59,15 +61,15 @@ pub struct Exit {
     pub took_ms: u64,
 }
 
-/// Runs the attempt in this folder, as the process of its own that it is.
-/// Prints one line on standard output once `exit.json` is there.
+/// Runs the attempt in this folder, as the process of its own that it is; `spec`
+/// is a [`Spec`]. Prints one line on standard output once `exit.json` is there.
 ///
 /// # Errors
 /// When the folder cannot be used; the attempt then ends as never started, or
 /// as unknown when nothing at all can be written.
-pub fn run(folder: &Path) -> io::Result<()> {
+pub fn run(folder: &Path, spec: &str) -> io::Result<()> {
     let _session = rustix::process::setsid();
-    let spec: Spec = serde_json::from_slice(&std::fs::read(folder.join("spec.json"))?)?;
+    let spec: Spec = serde_json::from_str(spec)?;
     if !claim(folder, &identity(std::process::id()))? {
         return Ok(());
     }
@@ -76,7 +78,7 @@ pub fn run(folder: &Path) -> io::Result<()> {
             .iter()
             .filter_map(|name| std::env::var(name).ok()),
     );
-    let mut output = Output::create(folder, masker)?;
+    let mut output = Output::new(folder, masker);
     let began = Instant::now();
     let (reader, writer) = io::pipe()?;
     let started = command(&spec, folder, writer);
@@ -94,8 +96,6 @@ pub fn run(folder: &Path) -> io::Result<()> {
             )
         }
         Ok(child) => {
-            // Whoever finds the wrapper gone can tell whether the command is, too.
-            write_private(&folder.join("command"), identity(child.id()).as_bytes())?;
             let deadline = began + Duration::from_millis(spec.timeout_ms);
             let (end, reader) = supervise(child, reader, &mut output, deadline)?;
             (end, Some(reader))
@@ -128,20 +128,24 @@ pub fn run(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Creates `pid` with this content, unless it is there: whoever comes first decides.
+/// Claims the place for this content, unless it is claimed: whoever comes first
+/// decides. The claim is a symbolic link, which comes to be with its content at
+/// once, and points nowhere.
 ///
 /// # Errors
 /// When the folder cannot be written.
 pub(super) fn claim(folder: &Path, content: &str) -> io::Result<bool> {
-    let own = folder.join(format!("claim-{}", std::process::id()));
-    write_private(&own, content.as_bytes())?;
-    let linked = std::fs::hard_link(&own, folder.join("pid"));
-    std::fs::remove_file(&own)?;
-    match linked {
+    match std::os::unix::fs::symlink(content, folder.join("pid")) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Who claimed the place: the [`identity`] of a wrapper, or `void`.
+pub(super) fn claimed(folder: &Path) -> Option<String> {
+    let content = std::fs::read_link(folder.join("pid")).ok()?;
+    Some(content.to_string_lossy().into_owned())
 }
 
 /// Writes a file that nobody else may read.
@@ -153,35 +157,6 @@ pub(super) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .mode(0o600)
         .open(path)?
         .write_all(bytes)
-}
-
-/// A process by its number and the moment it started, so that a number that is
-/// used again is not mistaken for it.
-pub fn identity(pid: u32) -> String {
-    format!("{pid} {}", start_time(pid).unwrap_or(0))
-}
-
-/// Whether the process of an [`identity`] still lives.
-pub fn lives(identity: &str) -> bool {
-    let mut words = identity.split_whitespace();
-    let pid = words.next().and_then(|word| word.parse::<u32>().ok());
-    let start = words.next().and_then(|word| word.parse::<u64>().ok());
-    match (pid, start) {
-        (Some(pid), Some(start)) => start_time(pid) == Some(start),
-        _ => false,
-    }
-}
-
-/// Clock ticks from boot to the start of a process that has not ended: field 22
-/// of `/proc/PID/stat` (proc(5)), counted after the name, which may hold anything.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after) = stat.rsplit_once(')')?;
-    let mut fields = after.split_whitespace();
-    if fields.next()? == "Z" {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
 }
 
 fn command(spec: &Spec, folder: &Path, writer: io::PipeWriter) -> io::Result<Child> {
@@ -209,12 +184,7 @@ fn supervise(
     deadline: Instant,
 ) -> io::Result<(Ending, PipeReader)> {
     let group = Pid::from_child(&child);
-    let (ended, ends) = io::pipe()?;
-    let waiter = std::thread::spawn(move || {
-        let status = child.wait();
-        drop(ends);
-        status
-    });
+    let ended = end_of(group)?;
     let mut limit = Limit {
         deadline,
         asked: false,
@@ -225,11 +195,7 @@ fn supervise(
     // prints after it is not waited for.
     let mut reads_after_end = 0;
     loop {
-        let wait = limit.wait();
-        let timeout = Timespec {
-            tv_sec: wait.as_secs().cast_signed(),
-            tv_nsec: wait.subsec_nanos().into(),
-        };
+        let timeout = timespec(limit.wait());
         let mut fds = [
             PollFd::new(&ended, PollFlags::IN),
             PollFd::new(&reader, PollFlags::IN),
@@ -253,9 +219,7 @@ fn supervise(
         // The command ended when asked; what it started may not have.
         let _sent = rustix::process::kill_process_group(group, Signal::KILL);
     }
-    let status = waiter
-        .join()
-        .map_err(|_panic| io::Error::other("the waiting thread died"))??;
+    let status = child.wait()?;
     Ok((
         if limit.asked {
             Ending::TimedOut
@@ -318,7 +282,7 @@ fn ending(status: ExitStatus) -> Ending {
 }
 
 /// Writes `exit.json` so that it is whole or not there.
-fn leave(folder: &Path, exit: &Exit) -> io::Result<()> {
+pub(super) fn leave(folder: &Path, exit: &Exit) -> io::Result<()> {
     let unfinished = folder.join("exit.part");
     write_private(&unfinished, &serde_json::to_vec(exit)?)?;
     std::fs::rename(unfinished, folder.join("exit.json"))
@@ -350,10 +314,12 @@ pub(super) fn given(text: &[u8], masker: &Masker) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The output file: the beginning as it comes, and the end at the end. A command
-/// does not fail because what it prints cannot be kept: the rest is left out.
+/// The output file: the beginning as it comes, and the end at the end. There is
+/// none before there is something to keep. A command does not fail because what
+/// it prints cannot be kept: the rest is left out.
 struct Output {
-    file: File,
+    path: PathBuf,
+    file: Option<File>,
     masker: Masker,
     written: usize,
     left_out: u64,
@@ -363,20 +329,16 @@ struct Output {
 }
 
 impl Output {
-    fn create(folder: &Path, masker: Masker) -> io::Result<Self> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(folder.join("output"))?;
-        Ok(Self {
-            file,
+    fn new(folder: &Path, masker: Masker) -> Self {
+        Self {
+            path: folder.join("output"),
+            file: None,
             masker,
             written: 0,
             left_out: 0,
             tail: Vec::new(),
             full: None,
-        })
+        }
     }
 
     /// Takes what there is to read; `false` at the end of the stream.
@@ -401,26 +363,39 @@ impl Output {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        if self.full.is_none() {
-            self.full = self.file.write_all(bytes).err();
+        if self.full.is_none() && !bytes.is_empty() {
+            self.full = self.try_write(bytes).err();
         }
+    }
+
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                let mut options = OpenOptions::new();
+                let options = options.create(true).append(true).mode(0o600);
+                none.insert(options.open(&self.path)?)
+            }
+        };
+        file.write_all(bytes)
     }
 
     fn finish(&mut self) {
         let said = self.masker.finish();
         self.keep(&said);
-        let mut tail = std::mem::take(&mut self.tail);
+        let tail = std::mem::take(&mut self.tail);
         let over = tail.len().saturating_sub(OUTPUT_TAIL);
         self.left_out += over as u64;
         if self.left_out > 0 {
-            self.write(format!("\n[{} bytes left out]\n", self.left_out).as_bytes());
+            let left_out = format!("\n[{} bytes left out]\n", self.left_out);
+            self.write(left_out.as_bytes());
         }
-        self.write(&tail.split_off(over));
-        if let Some(why) = &self.full {
+        self.write(&tail[over..]);
+        if let (Some(why), Some(file)) = (&self.full, &mut self.file) {
             // The last of what was kept gives way; where even that fails, it ends as it does.
-            let kept = self.file.metadata().map_or(0, |meta| meta.len());
-            let _cut = self.file.set_len(kept.saturating_sub(CUT));
-            let _told = writeln!(self.file, "\n[the rest could not be kept: {why}]");
+            let kept = file.metadata().map_or(0, |meta| meta.len());
+            let _cut = file.set_len(kept.saturating_sub(CUT));
+            let _told = writeln!(file, "\n[the rest could not be kept: {why}]");
         }
     }
 }

@@ -13,12 +13,17 @@ use baton_core::event::Ending;
 use baton_core::handoff::runbook;
 use baton_core::id::AttemptId;
 use baton_core::run::order::Order;
+use rustix::process::Signal;
 
-use super::attempt::{Exit, OUTPUT_HEAD, OUTPUT_TAIL, Spec, claim, lives, write_private};
+use super::attempt::{
+    Exit, GRACE, OUTPUT_HEAD, OUTPUT_TAIL, Spec, claim, claimed, leave, write_private,
+};
+use super::process::Process;
 use crate::secret::resolve;
 use crate::world::{Ended, Found};
 
-/// How often an attempt that another driver started is looked at.
+/// How often it is looked whether an attempt of another driver has ended, while
+/// its wrapper lives on for the sake of a service that the command started.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// Attempts on this machine: their folders, and the threads that wait for them.
@@ -28,7 +33,7 @@ pub struct Local {
     pub folder: PathBuf,
     /// Where attempts have their folders.
     pub attempts: PathBuf,
-    /// The program that is its own wrapper, called with `attempt FOLDER`.
+    /// The program that is its own wrapper, called with `attempt FOLDER SPEC`.
     pub program: PathBuf,
 }
 
@@ -45,10 +50,11 @@ impl Local {
                     order.attempt.clone(),
                     ends.clone(),
                 );
+                let limit = order.timeout.to_std();
                 let _thread = thread::spawn(move || {
                     let mut child = child;
                     await_end(&mut child);
-                    outlast(&folder);
+                    outlast(&folder, limit);
                     // Nobody listens any more when the driver has returned.
                     let _sent = ends.send(result(&folder, &attempt));
                     let _reaped = child.wait();
@@ -74,28 +80,36 @@ impl Local {
         if claim(&place, "void")? {
             return Ok(Found::Never);
         }
-        let holder = fs::read_to_string(place.join("pid"))?;
-        if holder == "void" {
+        let holder = claimed(&place);
+        if holder.as_deref() == Some("void") {
             return Ok(Found::Never);
         }
-        if place.join("exit.json").exists() || !(lives(&holder) || commanded(&place)) {
+        let wrapper = holder.as_deref().and_then(Process::parse);
+        let runs = wrapper.is_some_and(Process::lives) || surviving(&place).is_some();
+        if place.join("exit.json").exists() || !runs {
             return Ok(Found::Ended(result(&place, &order.attempt)));
         }
         let (attempt, ends) = (order.attempt.clone(), ends.clone());
+        let limit = order.timeout.to_std();
         let _thread = thread::spawn(move || {
-            while !place.join("exit.json").exists() && lives(&holder) {
-                thread::sleep(LOOK);
-            }
-            outlast(&place);
+            while !place.join("exit.json").exists()
+                && wrapper.is_some_and(|wrapper| !wrapper.ends_within(LOOK))
+            {}
+            outlast(&place, limit);
             let _sent = ends.send(result(&place, &attempt));
         });
         Ok(Found::Running)
     }
 
-    /// Removes the folder of an attempt whose end is in the ledger.
+    /// Removes the folder of an attempt whose end is in the ledger, or that was
+    /// closed and whose driver is gone.
     pub fn forget(&self, attempt: &AttemptId) {
-        // A folder that stays costs a little space and nothing else.
-        let _removed = fs::remove_dir_all(self.place(attempt));
+        let place = self.place(attempt);
+        let gone = place.with_extension("gone");
+        // Out of the way in one move, so that a late wrapper finds all or nothing
+        // of it. A folder that stays costs a little space and nothing else.
+        let _moved = fs::rename(&place, &gone);
+        let _removed = fs::remove_dir_all(gone);
     }
 
     fn place(&self, attempt: &AttemptId) -> PathBuf {
@@ -127,12 +141,12 @@ impl Local {
             timeout_ms: order.timeout.as_millis(),
             secrets: order.secrets.keys().cloned().collect(),
         };
-        let spec = serde_json::to_vec(&spec).map_err(io::Error::from)?;
-        write_private(&place.join("spec.json"), &spec)?;
+        let spec = serde_json::to_string(&spec).map_err(io::Error::from)?;
         let mut command = Command::new(&self.program);
         let _command = command
             .arg("attempt")
             .arg(&place)
+            .arg(spec)
             .envs(&order.env)
             .envs(secrets.iter().map(|(name, secret)| (name, secret.expose())))
             .stdin(Stdio::null())
@@ -174,16 +188,33 @@ fn await_end(child: &mut Child) {
 }
 
 /// Waits for a command whose wrapper was killed: as long as it runs, nobody may
-/// judge what it did or do it again.
-fn outlast(place: &Path) {
-    while !place.join("exit.json").exists() && commanded(place) {
-        thread::sleep(LOOK);
+/// judge what it did or do it again. The wrapper's promise of a time limit is kept.
+fn outlast(place: &Path, limit: Duration) {
+    while !place.join("exit.json").exists()
+        && let Some(command) = surviving(place)
+    {
+        if command.ends_within(limit.saturating_sub(command.age())) {
+            continue;
+        }
+        command.signal_group(Signal::TERM);
+        let _ended = command.ends_within(GRACE);
+        if command.lives() {
+            command.signal_group(Signal::KILL);
+            let _ended = command.ends_within(GRACE);
+        }
+        let exit = Exit {
+            end: Ending::TimedOut,
+            variables: std::collections::BTreeMap::new(),
+            took_ms: u64::try_from(command.age().as_millis()).unwrap_or(u64::MAX),
+        };
+        // Without it the end is as unknown as any that left no result.
+        let _left = leave(place, &exit);
     }
 }
 
-/// Whether the command itself still runs.
-fn commanded(place: &Path) -> bool {
-    fs::read_to_string(place.join("command")).is_ok_and(|command| lives(&command))
+/// The command of an attempt whose wrapper is gone, while it runs.
+fn surviving(place: &Path) -> Option<Process> {
+    Process::left_by(Process::parse(&claimed(place)?)?)
 }
 
 /// What the folder says of the end.
@@ -220,7 +251,7 @@ fn result(place: &Path, attempt: &AttemptId) -> Ended {
 }
 
 fn voided(place: &Path) -> bool {
-    fs::read_to_string(place.join("pid")).is_ok_and(|holder| holder == "void")
+    claimed(place).is_some_and(|holder| holder == "void")
 }
 
 fn make_folder(place: &Path) -> io::Result<()> {

@@ -72,11 +72,16 @@ fn ran(body: &str) -> Ended {
     carry_out(&tempfile::tempdir().unwrap(), &order(body))
 }
 
+/// A process that wrote its number with a line end, or the wrapper's claim.
 pub(crate) fn pid_in(path: &Path) -> Pid {
+    let text = || {
+        let claim = fs::read_link(path).map(|claim| claim.to_string_lossy().into_owned());
+        claim.or_else(|_| fs::read_to_string(path))
+    };
     until("a process says who it is", || {
-        fs::read_to_string(path).is_ok_and(|text| text.ends_with('\n') || text.contains(' '))
+        text().is_ok_and(|text| text.ends_with('\n') || text.contains(' '))
     });
-    let text = fs::read_to_string(path).unwrap();
+    let text = text().unwrap();
     let pid = text.split_whitespace().next().unwrap().parse().unwrap();
     Pid::from_raw(pid).unwrap()
 }
@@ -139,8 +144,8 @@ fn secrets_reach_the_command_and_nothing_else() {
     assert_eq!(mode(&place), 0o700);
     for file in fs::read_dir(&place).unwrap() {
         let path = file.unwrap().path();
-        if path.ends_with("variables") {
-            continue; // The command's own.
+        if path.ends_with("variables") || path.ends_with("pid") {
+            continue; // The command's own, and a link, which has no mode.
         }
         assert_eq!(mode(&path), 0o600, "{}", path.display());
         let bytes = fs::read(&path).unwrap();
@@ -262,7 +267,6 @@ fn a_killed_wrapper_leaves_an_unknown_end_once_its_command_is_gone() {
     local.start(&order(WAITS), &sender).unwrap();
     let command = pid_in(&folder.path().join("began"));
     let place = folder.path().join("attempts/att_1");
-    until("the command is known", || place.join("command").exists());
     let wrapper = pid_in(&place.join("pid"));
     kill_process(wrapper, Signal::KILL).unwrap();
     until("the wrapper is gone", || !alive(wrapper));
@@ -272,6 +276,26 @@ fn a_killed_wrapper_leaves_an_unknown_end_once_its_command_is_gone() {
     fs::write(folder.path().join("go"), "").unwrap();
     for ended in [end(&ends), end(&found)] {
         assert!(matches!(ended.end, Ending::Unknown { .. }), "{ended:?}");
+    }
+    assert!(!alive(command));
+}
+
+/// The wrapper's promise is kept by whoever finds its command.
+#[test]
+fn a_command_without_its_wrapper_is_still_ended_in_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sender, ends) = channel();
+    let local = local(folder.path());
+    let mut order = order("echo $$ >began; sleep 600 & wait");
+    order.timeout = Span::from_secs(2);
+    local.start(&order, &sender).unwrap();
+    let command = pid_in(&folder.path().join("began"));
+    let wrapper = pid_in(&folder.path().join("attempts/att_1/pid"));
+    kill_process(wrapper, Signal::KILL).unwrap();
+    let (second, found) = channel();
+    assert_eq!(local.adopt(&order, &second).unwrap(), Found::Running);
+    for ended in [end(&ends), end(&found)] {
+        assert_eq!(ended.end, Ending::TimedOut);
     }
     assert!(!alive(command));
 }

@@ -1,6 +1,8 @@
-//! `bench-ledger`: fills the ledger with plausible events, so that a gate can be
-//! timed on a long past (`cargo xtask bench gate`). Hidden: what it writes is
-//! true of nothing.
+//! `bench-ledger` fills the ledger with plausible events, so that a gate can be
+//! timed on a long past; `bench-run` drives a launch whose commands end at once
+//! (`cargo xtask bench`). Hidden: what they write is true of nothing.
+
+mod idle;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +22,8 @@ use crate::desk::Desk;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::Out;
+
+pub(crate) use idle::run;
 
 /// How many events are appended at a time.
 const BATCH: usize = 1000;

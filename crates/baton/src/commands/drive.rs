@@ -11,7 +11,7 @@ use baton_core::run::State;
 use baton_core::run::order::lease_name;
 use baton_core::run::waits::{Ask, Waiting, waits};
 use baton_core::time::Duration;
-use baton_engine::drive::{Driver, Halted, fold};
+use baton_engine::drive::{Driver, Halted, plan};
 use baton_engine::real::RealWorld;
 use baton_store::{Lease, Log as _};
 use jiff::Timestamp;
@@ -32,9 +32,8 @@ const UNDER_WAY: &str =
 pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Result<Exit, Failure> {
     let mut world = RealWorld::new(desk.shell()?, desk.settings.own_folder(), interrupts()?);
     let _seat = Seat::at_terminal(desk, me)?;
-    let plan = fold(&mut desk.log, run)?.plan;
     let steal = driver_is_gone(desk, run)?;
-    let mut feed = Feed::new(&plan);
+    let mut feed = Feed::new(&plan(&mut desk.log, run)?);
     // What was told before is not told again, but what follows needs it.
     desk.each_of(run, |entry| drop(feed.take(&entry)))?;
     let mut asked: Vec<Waiting> = Vec::new();

@@ -177,7 +177,7 @@ fn release(desk: &Desk) -> Result<Digest, Failure> {
     })
 }
 
-fn terms(
+pub(crate) fn terms(
     desk: &mut Desk,
     what: RunKind,
     plan: &Plan,
@@ -202,7 +202,12 @@ fn terms(
 }
 
 /// Opens the run, unless somebody opened another one in the same moment.
-fn open(desk: &mut Desk, me: &Handle, run: &RunId, terms: RunTerms) -> Result<(), Failure> {
+pub(crate) fn open(
+    desk: &mut Desk,
+    me: &Handle,
+    run: &RunId,
+    terms: RunTerms,
+) -> Result<(), Failure> {
     loop {
         let (head, _) = desk.log.head()?;
         desk.catch_up()?;
