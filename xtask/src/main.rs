@@ -13,6 +13,7 @@ mod picture;
 mod say;
 mod shell;
 mod shots;
+mod sim;
 mod stages;
 mod test;
 
@@ -33,7 +34,7 @@ struct Chore {
     run: fn(Args) -> Answer,
 }
 
-const CHORES: [Chore; 6] = [
+const CHORES: [Chore; 7] = [
     Chore {
         name: "demo",
         does: "builds and runs `baton demo`",
@@ -57,6 +58,12 @@ const CHORES: [Chore; 6] = [
         does: "measures one family of figures",
         help: bench::HELP,
         run: bench::run,
+    },
+    Chore {
+        name: "sim",
+        does: "crashes runs everywhere, for long",
+        help: sim::HELP,
+        run: sim::run,
     },
     Chore {
         name: "picture",
