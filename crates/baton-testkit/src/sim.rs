@@ -129,7 +129,7 @@ impl Outside {
             let there = there.filter(|(spot, times)| spot.host == number && **times != 0);
             let facts = there.map(|(spot, times)| {
                 let fact = Fact::stable(Value::Text(times.to_string()));
-                (FactName::new("effect", &format!("s{}", spot.step)), fact)
+                (FactName::new("effect", format!("s{}", spot.step)), fact)
             });
             let facts = HostFacts {
                 facts: facts.collect(),

@@ -250,7 +250,7 @@ impl Ground {
         }
     }
 
-    fn wait(&mut self, mine: &mut Vec<AttemptId>, until: Option<Timestamp>) -> Result<Wake, Lost> {
+    fn wait(&mut self, mine: &mut Mine, until: Option<Timestamp>) -> Result<Wake, Lost> {
         self.turns.0 += 1;
         if self.turns.0 > self.turns.1 {
             let why = "the run goes on for ever";

@@ -229,7 +229,7 @@ fn each(count: usize, until: Instant, work: impl Fn(usize) -> Result<u64, String
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     std::thread::scope(|scope| {
         for _ in 0..cores {
-            let _worker = scope.spawn(&worker);
+            let _worker = scope.spawn(worker);
         }
     });
     all.into_inner()
