@@ -13,6 +13,7 @@ mod picture;
 mod say;
 mod shell;
 mod shots;
+mod sim;
 mod stages;
 mod test;
 mod torture;
@@ -34,7 +35,7 @@ struct Chore {
     run: fn(Args) -> Answer,
 }
 
-const CHORES: [Chore; 7] = [
+const CHORES: [Chore; 8] = [
     Chore {
         name: "demo",
         does: "builds and runs `baton demo`",
@@ -64,6 +65,12 @@ const CHORES: [Chore; 7] = [
         does: "measures one family of figures",
         help: bench::HELP,
         run: bench::chore,
+    },
+    Chore {
+        name: "sim",
+        does: "crashes runs everywhere, for long",
+        help: sim::HELP,
+        run: sim::run,
     },
     Chore {
         name: "picture",

@@ -362,7 +362,17 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                 })?;
                 (self.observer)(entry, &self.state);
             }
+            self.still_mine()?;
         }
+    }
+
+    /// A driver that was taken over while it was slow does nothing more: what
+    /// the ledger says is about to start is the other one's to start.
+    fn still_mine(&self) -> Result<(), DriveError> {
+        if self.state.epoch > self.epoch {
+            return Err(StoreError::Fenced.into());
+        }
+        Ok(())
     }
 
     /// Folds the run anew, and stages again the facts that were not yet durable.
@@ -372,6 +382,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         self.seen = self.log.changed()?;
         self.head = self.log.head()?.0;
         self.state = fold(self.log, &self.run)?;
+        self.still_mine()?;
         let mine = self.log.read(before, PAGE)?;
         for entry in mine
             .iter()

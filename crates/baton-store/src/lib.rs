@@ -19,7 +19,7 @@ use baton_core::time::Duration;
 use jiff::Timestamp;
 
 pub use error::{StoreError, Why};
-pub use sqlite::SqliteLog;
+pub use sqlite::{Image, SqliteLog};
 
 /// The most bytes one blob, one entry or one cache may have: 64 MiB. Each is
 /// held in memory as a whole, several times over while it is hashed and sent.

@@ -10,6 +10,7 @@
 //! state of its own but a counter.
 
 mod fail;
+mod image;
 mod open;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::{Lease, Log, StoreError, VALUE_BYTES_MAX, Why};
 use fail::{Fail, not_committed};
+
+pub use image::Image;
 
 /// A [`Log`] in one SQLite file, or in memory for tests and simulation.
 ///
@@ -73,29 +76,6 @@ impl SqliteLog {
     pub fn memory() -> Result<Self, StoreError> {
         let path = Path::new("memory");
         open::in_memory(path).map(|conn| Self::new(conn, path, true))
-    }
-
-    /// Empties a ledger in memory, which is quicker than making another.
-    ///
-    /// # Errors
-    /// [`StoreError::ReadOnly`] for a file: a ledger that lasts is never emptied.
-    pub fn reset(&mut self) -> Result<(), StoreError> {
-        if !self.in_memory {
-            return Err(StoreError::ReadOnly {
-                path: self.path.clone(),
-                why: "a ledger in a file is never emptied".into(),
-            });
-        }
-        self.write(|tx| {
-            for table in ["entries", "leases", "blobs", "caches", "sqlite_sequence"] {
-                let _rows = tx
-                    .prepare_cached(&format!("DELETE FROM {table}"))?
-                    .execute([])?;
-            }
-            Ok(())
-        })?;
-        (self.ticks, self.seen) = (0, 0);
-        Ok(())
     }
 
     fn new(conn: Connection, path: &Path, in_memory: bool) -> Self {

@@ -1,34 +1,40 @@
-//! The explorer: a crash before and after every effect, and what must hold.
+//! The explorer: every state that crashes can leave, and what must hold.
 //!
-//! For each point *k* a run is driven until it loses touch there, then taken
-//! over by a next life on the same ledger and the same outside world, until the
-//! run halts. With more than one crash, the second life is crashed at each of
-//! its points too. The shortest list of crashes comes first, so the first
-//! failure is the smallest, and it prints the plan, the points and the ledger.
+//! One life of a driver passes many points at which it can crash, and what a
+//! crash leaves is the ledger and the outside world alone. So a case is searched
+//! as a graph: a life is driven from a moment, every new moment it passes is
+//! kept, and the next lives begin from those, the shortest lists of crashes
+//! first. A life is left where it waits in a state in which an earlier one has
+//! waited: a driver that waits remembers nothing that the ledger does not have.
+//! What is the same, says [`crate::history`]. Where the world may go several
+//! ways, each is taken.
 //!
-//! A crash takes the driver's memory, so what follows depends on the ledger and
-//! the outside world alone. Two lists of crashes of one length that leave both
-//! alike go on alike, and the second is not followed: a crash after one effect
-//! and one before the next are mostly the same.
+//! [`live`] drives one list of crashes the plain way, without any of this: the
+//! driver is told that it lost touch, as it would be, and everything goes on
+//! from what is there. A failure is printed as such a list, to paste in a test.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use baton_core::event::{Event, FenceRole, Leg, Outcome, RunKind, RunTerms};
-use baton_core::handoff::plan::Plan;
+use baton_core::event::{Event, RunKind, RunTerms};
 use baton_core::id::{Digest, EnvName, Handle, RunId, Seq, canonical};
-use baton_core::ledger::{Draft, Entry, chain::Walker};
+use baton_core::ledger::{Draft, Entry};
 use baton_core::run::State;
 use baton_core::run::state::Mode;
 use baton_engine::drive::{DriveError, Driver, Halted};
-use baton_engine::world::World;
-use baton_store::{Log, SqliteLog, StoreError};
+use baton_engine::world::Lost;
+use baton_store::{Log as _, StoreError};
 
-use crate::fault::{Faulty, Fuse};
-use crate::plans::{Conduct, Kind, Nature, plan};
-use crate::sim::{Memory, Outside, Shared, SimWorld};
+use crate::bugs::Bug;
+use crate::check::check;
+use crate::choice::Choices;
+use crate::fault::Fuse;
+use crate::hook::{Effect, Hook, Hooked};
+use crate::plans::{Kind, plan};
+use crate::sim::{Memory, Outside};
+use crate::site::{Ground, Moment, Setup, SimWorld, Site};
 
 /// One exploration: a plan, and how the world around it behaves.
 #[derive(Clone, Debug)]
@@ -39,54 +45,168 @@ pub struct Case {
     pub what: RunKind,
     /// What hosts remember of commands whose driver died.
     pub memory: Memory,
-    /// Which of several running commands ends first.
-    pub order: u64,
+    /// Whether what is handed over begins late: maybe after its driver has died
+    /// and another one has closed its place.
+    pub slow: bool,
+    /// How many words people may say that nobody asked them for.
+    pub words: u8,
+    /// What is wrong on purpose.
+    pub bug: Option<Bug>,
+}
+
+impl Case {
+    /// A launch of these steps in a world that may forget anything.
+    pub fn of(kinds: &[Kind]) -> Self {
+        Self {
+            kinds: kinds.to_vec(),
+            what: RunKind::Launch,
+            memory: Memory::Any,
+            slow: false,
+            words: 0,
+            bug: None,
+        }
+    }
 }
 
 /// What an exploration came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Explored {
-    /// Runs driven, each with another list of crashes.
-    pub runs: u64,
-    /// Those of them that were not followed to their end, because an earlier
-    /// one had left ledger and world just so.
-    pub met: u64,
-    /// Points of the longest life.
-    pub points: u64,
+    /// Lives driven.
+    pub lives: u64,
+    /// Different moments that a crash left.
+    pub moments: u64,
+    /// Lives that were followed to the end of the run.
+    pub ends: u64,
+    /// Whether the last crash allowed left nothing new, so that any number of
+    /// crashes leaves nothing else.
+    pub closed: bool,
+    /// How runs ended: the outcome, and what was in effect.
+    pub ways: BTreeSet<String>,
 }
 
-/// Explores a case with up to `crashes` crashes at every point.
+impl Explored {
+    /// Adds up.
+    pub fn add(&mut self, other: Self) {
+        self.lives += other.lives;
+        self.moments += other.moments;
+        self.ends += other.ends;
+        self.closed &= other.closed;
+        self.ways.extend(other.ways);
+    }
+}
+
+/// One life in a list of crashes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Life {
+    /// Which way things went, where there were several.
+    pub choices: Vec<usize>,
+    /// The point at which it crashed, counted from 0.
+    pub crash: Option<u64>,
+}
+
+/// Something that does not hold.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What, in a sentence.
+    pub why: String,
+    /// Lives driven before it was found.
+    pub lives: u64,
+    /// The list of crashes.
+    pub path: Vec<Life>,
+    /// All of it, with the ledger, and a test to paste.
+    pub report: String,
+}
+
+/// Explores a case with up to `crashes` crashes.
 ///
 /// # Panics
 /// When something does not hold; the message is a test to paste.
 pub fn explore(case: &Case, crashes: usize) -> Explored {
-    explore_in(case, crashes, |world| world)
+    search(case, crashes).unwrap_or_else(|found| panic!("{}", found.report))
 }
 
-/// Explores a case in a world of another conduct, made anew for every life.
+/// The same for a case in which something may be wrong.
+///
+/// # Errors
+/// [`Found`], with the shortest list of crashes.
+pub fn search(case: &Case, crashes: usize) -> Result<Explored, Found> {
+    let stage = Stage::new(case);
+    let mut explored = Explored::default();
+    let recorder = Recorder(Rc::default(), stage.site.clone());
+    let mut layer = vec![Node {
+        moment: stage.opened.clone(),
+        path: Vec::new(),
+    }];
+    for depth in 0..=crashes {
+        recorder.0.borrow_mut().deeper = depth < crashes;
+        for node in std::mem::take(&mut layer) {
+            let mut script = Some(Vec::new());
+            while let Some(next) = script {
+                explored.lives += 1;
+                stage.live_on(&node, next, &recorder, &mut explored)?;
+                script = stage.site.lock().choices.following();
+            }
+        }
+        layer = std::mem::take(&mut recorder.0.borrow_mut().found);
+        explored.moments += layer.len() as u64;
+        if layer.is_empty() {
+            explored.closed = depth < crashes;
+            break;
+        }
+    }
+    Ok(explored)
+}
+
+/// Drives one run through a list of crashes to its end, and checks everything.
+/// Answers with the bytes of the ledger, entry by entry.
 ///
 /// # Panics
 /// As [`explore`].
-pub fn explore_in<W: World>(
-    case: &Case,
-    crashes: usize,
-    world: impl Fn(SimWorld) -> W,
-) -> Explored {
+pub fn live(case: &Case, lives: &[Life]) -> Vec<Vec<u8>> {
+    let stage = Stage::new(case);
+    let last = Life::default();
+    for life in lives.iter().chain([&last]) {
+        let fuse = Fuse::at(life.crash);
+        stage.site.lock().choices = Choices::scripted(life.choices.clone());
+        match stage.end_of(drive(&stage.site, &fuse, &stage.run)) {
+            Ok(Some(_)) => break,
+            Ok(None) => stage.site.lock().crash(),
+            Err(why) => panic!("{}", stage.report(&why, lives)),
+        }
+    }
+    let mut ground = stage.site.lock();
+    ground
+        .log
+        .read_bytes(Seq(0), usize::MAX)
+        .expect("memory is there")
+}
+
+/// Explores a case the plain way: each list of crashes from the beginning, with
+/// a point before and after each effect, and nothing taken for the same. Slow,
+/// and what [`explore`] is held against.
+///
+/// # Panics
+/// As [`explore`].
+pub fn explore_plainly(case: &Case, crashes: usize) -> Explored {
     let stage = Stage::new(case);
     let mut explored = Explored::default();
-    let mut lists: Vec<Vec<u64>> = vec![Vec::new()];
+    let mut lists: Vec<Vec<Life>> = vec![Vec::new()];
     for depth in 0..=crashes {
         let mut longer = Vec::new();
-        let mut seen = BTreeSet::new();
         for list in &lists {
-            explored.runs += 1;
-            let Some(life) = stage.live(list, &world, Some(&mut seen)) else {
-                explored.met += 1;
-                continue;
-            };
-            explored.points = explored.points.max(life.points);
-            if depth < crashes {
-                longer.extend((0..life.points).map(|point| [list.as_slice(), &[point]].concat()));
+            let mut script = Some(Vec::new());
+            while let Some(choices) = script {
+                explored.lives += 1;
+                stage.again(Choices::default());
+                let (points, next) = stage.live_plainly(list, &choices, &mut explored);
+                if depth < crashes {
+                    longer.extend((0..points).map(|point| {
+                        let crash = Some(point);
+                        let choices = stage.site.lock().choices.taken();
+                        [list.as_slice(), &[Life { choices, crash }]].concat()
+                    }));
+                }
+                script = next;
             }
         }
         lists = longer;
@@ -94,107 +214,102 @@ pub fn explore_in<W: World>(
     explored
 }
 
-/// How one list of crashes went.
-pub struct Life {
-    /// Points of the last life, in which nothing crashed.
-    pub points: u64,
-    /// The ledger's bytes, entry by entry.
-    pub ledger: Vec<Vec<u8>>,
+/// A moment, and the crashes that lead there.
+struct Node {
+    moment: Moment,
+    path: Vec<Life>,
 }
 
-/// Drives one run through a list of crashes to its end, and checks everything.
-///
-/// # Panics
-/// As [`explore`].
-pub fn live(case: &Case, crashes: &[u64]) -> Life {
-    Stage::new(case)
-        .live(crashes, |world| world, None)
-        .expect("a run that is compared with no other is followed to its end")
+/// Keeps every new moment that a life passes, and leaves the life where an
+/// earlier one has been.
+#[derive(Clone)]
+struct Recorder(Rc<RefCell<Recording>>, Site);
+
+#[derive(Default)]
+struct Recording {
+    deeper: bool,
+    passed: u64,
+    path: Vec<Life>,
+    crashed: BTreeSet<u64>,
+    waited: BTreeSet<u64>,
+    found: Vec<Node>,
+    met: bool,
 }
 
-/// What all runs of a case begin with.
-struct Stage<'a> {
-    case: &'a Case,
-    plan: Arc<Plan>,
-    bytes: Vec<u8>,
-    repeatable: BTreeSet<String>,
+impl Hook for Recorder {
+    fn before(&self, effect: Effect) -> Result<(), Lost> {
+        let mut recording = self.0.borrow_mut();
+        recording.passed += 1;
+        let ground = self.1.lock();
+        if effect == Effect::Wait
+            && ground.choices.free()
+            && !recording.waited.insert(ground.print())
+        {
+            recording.met = true;
+            return Err(Lost("an earlier life has waited here".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn after(&self, _effect: Effect) -> Result<(), Lost> {
+        let mut recording = self.0.borrow_mut();
+        recording.passed += 1;
+        if recording.deeper {
+            let mut ground = self.1.lock();
+            if recording.crashed.insert(ground.print()) {
+                let life = Life {
+                    choices: ground.choices.taken(),
+                    crash: Some(recording.passed - 1),
+                };
+                let node = Node {
+                    moment: ground.moment(),
+                    path: [recording.path.as_slice(), &[life]].concat(),
+                };
+                recording.found.push(node);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A run of a case that was opened.
+pub(crate) struct Stage<'a> {
+    pub(crate) case: &'a Case,
+    pub(crate) site: Site,
+    pub(crate) run: RunId,
+    opened: Moment,
 }
 
 impl<'a> Stage<'a> {
-    fn new(case: &'a Case) -> Self {
-        let plan = plan(&case.kinds);
-        Self {
-            case,
-            bytes: canonical(&plan),
-            plan: Arc::new(plan),
-            repeatable: repeatable(case),
-        }
-    }
-
-    /// Drives one run; `None` when its last crash left everything as one that was `seen`.
-    fn live<W: World>(
-        &self,
-        crashes: &[u64],
-        conduct: impl Fn(SimWorld) -> W,
-        mut seen: Option<&mut BTreeSet<String>>,
-    ) -> Option<Life> {
-        // One ledger for all lives of a thread, emptied each time: opening costs more than a run.
-        thread_local! {
-            static LOG: Shared = Shared(Rc::new(RefCell::new(
-                SqliteLog::memory().expect("memory is there"),
-            )));
-        }
-        let mut log = LOG.with(Clone::clone);
-        log.0.borrow_mut().reset().expect("memory is there");
-        let run = self.open(&mut log);
-        let outside = Rc::new(RefCell::new(Outside::new(
-            self.case.memory,
-            self.case.order,
-        )));
-        let mut points = 0;
-        for life in 0..=crashes.len() {
-            let fuse = Fuse::at(crashes.get(life).copied());
-            let sim = SimWorld::new(
-                outside.clone(),
-                log.clone(),
-                run.clone(),
-                self.repeatable.clone(),
-            );
-            let mut world = Faulty {
-                inner: conduct(sim),
-                fuse: fuse.clone(),
-            };
-            let mut store = Faulty {
-                inner: log.clone(),
-                fuse: fuse.clone(),
-            };
-            let ended = drive_until_over(&mut store, &mut world, &run);
-            points = fuse.passed();
-            match ended {
-                Ok(()) => break,
-                Err(error) if lost(&error) && life < crashes.len() => {}
-                Err(error) => {
-                    let why = format!("{error:?}");
-                    panic!("{}", report(self.case, crashes, &mut log, &why))
-                }
-            }
-            if life + 1 == crashes.len()
-                && let Some(seen) = seen.as_mut()
-                && !seen.insert(durable(&mut log, &outside.borrow()))
-            {
-                return None;
-            }
-        }
-        let ledger = self.check(crashes, &mut log, &outside.borrow());
-        Some(Life { points, ledger })
-    }
-
-    fn open(&self, log: &mut Shared) -> RunId {
+    pub(crate) fn new(case: &'a Case) -> Self {
         let run = RunId::from("run_1");
-        let digest = log.put(&self.bytes).expect("memory is there");
+        let mut meant = plan(&case.kinds);
+        if case.what == RunKind::Rehearsal {
+            // A rehearsal reads what it leaves behind.
+            let terms = serde_json::json!({ "defined": { "fresh": null, "facts": ["os"] } });
+            let terms = serde_json::from_value(terms);
+            meant.contract.parity = terms.expect("terms have the shape of terms");
+        }
+        let mut given = meant.clone();
+        if let Some(bug) = case.bug {
+            bug.warp(&mut given);
+        }
+        let handoff = meant.handoff.clone();
+        let mut ground = Ground::new(
+            Setup {
+                kinds: case.kinds.clone(),
+                plan: Arc::new(meant),
+                run: run.clone(),
+                memory: case.memory,
+                slow: case.slow,
+                bug: case.bug,
+            },
+            Outside::new(case.words),
+        );
+        let digest = ground.log.put(&canonical(&given)).expect("memory is there");
         let other = Digest::of(b"release");
         let opened = Event::RunOpened(RunTerms {
-            what: self.case.what,
+            what: case.what,
             plan: digest,
             content: other.clone(),
             procedure: other.clone(),
@@ -206,52 +321,137 @@ impl<'a> Stage<'a> {
             unproven: Vec::new(),
         });
         let draft = Draft {
-            at: jiff::Timestamp::from_second(1_700_000_000).expect("a date"),
+            at: ground.outside.now,
             by: Handle::from("dana"),
-            handoff: self.plan.handoff.clone(),
+            handoff,
             run: Some(run.clone()),
             event: opened,
         };
-        let _opened = log
-            .append(vec![draft], None, None)
+        let _opened = ground
+            .log_append(vec![draft], None, None)
             .expect("memory is there");
-        run
-    }
-
-    /// Everything that must hold once the run is over.
-    fn check(&self, crashes: &[u64], log: &mut Shared, outside: &Outside) -> Vec<Vec<u8>> {
-        let ledger = log.read_bytes(Seq(0), usize::MAX).expect("memory is there");
-        let mut walker = Walker::default();
-        let mut entries = Vec::new();
-        for bytes in &ledger {
-            entries.push(
-                walker
-                    .step(bytes)
-                    .unwrap_or_else(|broken| panic!("{broken}")),
-            );
+        ground.new_life();
+        let opened = ground.moment();
+        let site = Site::new(ground);
+        Self {
+            case,
+            site,
+            run,
+            opened,
         }
-        // Folding checks every entry for being legal where it stands.
-        let mut state = State::open(self.plan.clone(), &entries[0]).expect("the run was opened");
-        let illegal = entries[1..]
-            .iter()
-            .find_map(|entry| state.apply(entry).err());
-        let wrong = illegal
-            .map(|why| why.to_string())
-            .or_else(|| wrong(self.case, &state, &entries, outside));
-        assert!(
-            wrong.is_none(),
-            "{}",
-            report(self.case, crashes, log, &wrong.unwrap_or_default())
-        );
-        ledger
     }
-}
 
-/// All that a crash leaves: the ledger, its leases, and what is outside.
-fn durable(log: &mut Shared, outside: &Outside) -> String {
-    let (seq, head) = log.head().expect("memory is there");
-    let leases = log.leases("", outside.now()).expect("memory is there");
-    format!("{seq} {head} {leases:?} {}", outside.durable())
+    /// Begins again from where the run was opened.
+    pub(crate) fn again(&self, choices: Choices) {
+        self.site.lock().go_back(&self.opened, choices);
+    }
+
+    /// Drives one life from a moment on.
+    fn live_on(
+        &self,
+        node: &Node,
+        script: Vec<usize>,
+        recorder: &Recorder,
+        explored: &mut Explored,
+    ) -> Result<(), Found> {
+        self.site
+            .lock()
+            .go_back(&node.moment, Choices::scripted(script));
+        {
+            let mut recording = recorder.0.borrow_mut();
+            recording.path.clone_from(&node.path);
+            (recording.passed, recording.met) = (0, false);
+        }
+        let ended = drive(&self.site, recorder, &self.run);
+        let met = recorder.0.borrow().met;
+        let found = |why: String| {
+            let choices = self.site.lock().choices.taken();
+            let last = Life {
+                choices,
+                crash: None,
+            };
+            let path = [node.path.as_slice(), &[last]].concat();
+            Found {
+                report: self.report(&why, &path),
+                why,
+                lives: explored.lives,
+                path,
+            }
+        };
+        match self.end_of(ended) {
+            Ok(Some(way)) => {
+                explored.ends += 1;
+                let _new = explored.ways.insert(way);
+                Ok(())
+            }
+            Ok(None) if met => Ok(()),
+            Ok(None) => Err(found("it lost touch, and nothing was lost".to_owned())),
+            Err(why) => Err(found(why)),
+        }
+    }
+
+    /// Drives one list of crashes and one life more; answers with the points of
+    /// that life, and how to choose next.
+    fn live_plainly(
+        &self,
+        list: &[Life],
+        choices: &[usize],
+        explored: &mut Explored,
+    ) -> (u64, Option<Vec<usize>>) {
+        let last = Life {
+            choices: choices.to_vec(),
+            crash: None,
+        };
+        let mut fuse = Fuse::default();
+        for life in list.iter().chain([&last]) {
+            fuse = Fuse::at(life.crash);
+            self.site.lock().choices = Choices::scripted(life.choices.clone());
+            match self.end_of(drive(&self.site, &fuse, &self.run)) {
+                Ok(Some(way)) => {
+                    explored.ends += 1;
+                    let _new = explored.ways.insert(way);
+                }
+                Ok(None) => self.site.lock().crash(),
+                Err(why) => panic!("{}", self.report(&why, list)),
+            }
+        }
+        let following = self.site.lock().choices.following();
+        (fuse.passed(), following)
+    }
+
+    /// How a life ended: over, and in which way; or crashed.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub(crate) fn end_of(
+        &self,
+        ended: Result<State, DriveError>,
+    ) -> Result<Option<String>, String> {
+        let mut ground = self.site.lock();
+        let wrong = ground.outside.wrong.take();
+        match (wrong, ended) {
+            (Some(wrong), _) => Err(wrong),
+            (None, Ok(state)) => {
+                check(self.case, &mut ground, &state)?;
+                let outcome = state.ended().map(|(outcome, _)| outcome);
+                Ok(Some(format!("{outcome:?} {:?}", ground.outside.effects)))
+            }
+            (None, Err(error)) if lost(&error) => Ok(None),
+            (None, Err(error)) => Err(said(&error)),
+        }
+    }
+
+    /// What does not hold, as a test to paste, with the ledger.
+    pub(crate) fn report(&self, why: &str, lives: &[Life]) -> String {
+        use std::fmt::Write as _;
+        let Self { case, .. } = self;
+        let mut text = format!("{why}\n\nlive(&{case:?}, &{lives:?});\n\n");
+        for entry in self.site.lock().history.entries() {
+            let event = serde_json::to_string(&entry.event).unwrap_or_default();
+            let _written = writeln!(text, "{:>3} {}: {event}", entry.seq.0, entry.by);
+        }
+        text
+    }
 }
 
 fn lost(error: &DriveError) -> bool {
@@ -261,179 +461,48 @@ fn lost(error: &DriveError) -> bool {
     )
 }
 
-/// A frozen run is taken up again after the person who is asked has decided.
-fn drive_until_over(
-    store: &mut Faulty<Shared>,
-    world: &mut Faulty<impl World>,
-    run: &RunId,
-) -> Result<(), DriveError> {
-    let me = Handle::from("dana");
-    for _ in 0..50 {
-        let mut seen = |_: &Entry, _: &State| {};
-        let driver = Driver::take(store, world, &mut seen, run, &me, "sim", true)?;
-        match driver.drive()?.0 {
-            Halted::Ended(_) => return Ok(()),
-            Halted::Frozen | Halted::Paused | Halted::Left => {
-                // The person decides while no driver is there.
-                let _told = world.inner.wait(None)?;
-            }
-        }
-    }
-    panic!("the run is frozen for ever");
-}
-
-fn repeatable(case: &Case) -> BTreeSet<String> {
-    let safe = |kind: &Kind| kind.nature == Nature::Repeatable;
-    case.kinds
-        .iter()
-        .enumerate()
-        .filter(|(_, k)| safe(k))
-        .map(|(i, _)| format!("s{i}"))
-        .collect()
-}
-
-fn wrong(case: &Case, state: &State, entries: &[Entry], outside: &Outside) -> Option<String> {
-    let Mode::Ended { outcome, .. } = &state.mode else {
-        return Some("the run is not over".to_owned());
-    };
-    effects_wrong(case, *outcome, outside)
-        .or_else(|| repeats_wrong(case, entries, outside))
-        .or_else(|| order_wrong(state, entries))
-        .or_else(|| outcome_wrong(case, *outcome))
-}
-
-/// Finished: every effect is there once. Gone back: none is left.
-fn effects_wrong(case: &Case, outcome: Outcome, outside: &Outside) -> Option<String> {
-    for (i, kind) in case.kinds.iter().enumerate() {
-        for host in 0..kind.hosts {
-            let spot = (format!("s{i}"), format!("h{host}"));
-            let effect = outside.effects.get(&spot).copied().unwrap_or(0);
-            let fits = match outcome {
-                Outcome::Succeeded => effect == 1,
-                Outcome::RolledBack | Outcome::Aborted => effect == 0,
-                Outcome::Stopped => (0..=1).contains(&effect),
-            };
-            if !fits {
-                return Some(format!(
-                    "{} on {} is in effect {effect} times",
-                    spot.0, spot.1
-                ));
-            }
-        }
-    }
-    None
-}
-
-/// A step that is neither repeatable nor provable runs once a leg, unless a
-/// person said that it did not happen.
-fn repeats_wrong(case: &Case, entries: &[Entry], outside: &Outside) -> Option<String> {
-    let forwards = entries
-        .iter()
-        .filter(|entry| {
-            matches!(
-                &entry.event,
-                Event::LegBegan {
-                    leg: Leg::Again,
-                    ..
-                }
-            )
-        })
-        .count()
-        + 1;
-    for (i, kind) in case.kinds.iter().enumerate() {
-        let id = format!("s{i}");
-        let retried = entries.iter().any(
-            |entry| matches!(&entry.event, Event::RetryCalled { step, .. } if step.as_str() == id),
-        );
-        if kind.nature == Nature::Repeatable || retried {
-            continue;
-        }
-        for host in 0..kind.hosts {
-            let spot = (id.clone(), format!("h{host}"));
-            let count = |role| {
-                outside
-                    .deeds
-                    .iter()
-                    .filter(|d| **d == (role, spot.clone()))
-                    .count()
-            };
-            if count(FenceRole::Run) > forwards || count(FenceRole::Undo) > forwards {
-                return Some(format!("{id} was carried out or undone twice"));
-            }
-        }
-    }
-    None
-}
-
-/// Undone in the exact reverse order of recorded completion, nothing before a
-/// step it comes after was done.
-fn order_wrong(state: &State, entries: &[Entry]) -> Option<String> {
-    let mut undoing: Vec<(String, String)> = Vec::new();
-    let mut finished: Vec<(String, String)> = Vec::new();
-    let mut attempts = std::collections::BTreeMap::new();
-    for entry in entries {
-        match &entry.event {
-            Event::AttemptStarted {
-                attempt,
-                step,
-                host,
-                role,
-                ..
-            } => {
-                let spot = (step.to_string(), host.to_string());
-                if *role == FenceRole::Undo && undoing.last() != Some(&spot) {
-                    undoing.push(spot.clone());
-                }
-                let _new = attempts.insert(attempt.clone(), (spot, *role));
-            }
-            Event::AttemptEnded { attempt, end, .. } if end.succeeded() => {
-                let (spot, role) = attempts.get(attempt)?;
-                let step = state.plan.step(&spot.0)?;
-                let completes = match role {
-                    FenceRole::Run => step.written.verify.is_none(),
-                    FenceRole::Verify => undoing.is_empty(),
-                    FenceRole::Preflight | FenceRole::Undo => false,
-                };
-                if completes {
-                    finished.push(spot.clone());
-                }
-            }
-            Event::LegBegan {
-                leg: Leg::Again, ..
-            } => break,
-            _ => {}
-        }
-    }
-    let expected: Vec<_> = finished
-        .iter()
-        .rev()
-        .filter(|spot| undoing.contains(spot))
-        .collect();
-    let actual: Vec<_> = undoing
-        .iter()
-        .filter(|spot| finished.contains(spot))
-        .collect();
-    (expected != actual).then(|| format!("undone as {actual:?}, completed as {finished:?}"))
-}
-
-/// A failing deed never ends in success, and a good plan never in anything else.
-fn outcome_wrong(case: &Case, outcome: Outcome) -> Option<String> {
-    let any = |conduct| case.kinds.iter().any(|kind| kind.conduct == conduct);
-    let fits = match outcome {
-        Outcome::Succeeded => !any(Conduct::Fails),
-        Outcome::RolledBack => any(Conduct::Fails),
-        Outcome::Stopped => any(Conduct::UndoFails) || any(Conduct::NoReturn),
-        Outcome::Aborted => false,
-    };
-    (!fits).then(|| format!("ended as {outcome:?}"))
-}
-
-fn report(case: &Case, crashes: &[u64], log: &mut Shared, why: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = format!("{why}\n\nlive(&{case:#?}, &{crashes:?});\n\n");
-    for entry in log.read(Seq(0), usize::MAX).unwrap_or_default() {
-        let event = serde_json::to_string(&entry.event).unwrap_or_default();
-        let _written = writeln!(text, "{:>3} {}: {event}", entry.seq.0, entry.by);
+fn said(error: &DriveError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(why) = source {
+        text = format!("{text}: {why}");
+        source = why.source();
     }
     text
+}
+
+/// How often a frozen run is taken up again before it counts as frozen for ever.
+const TAKES_MOST: usize = 50;
+
+/// One life: drives until the run is over. A frozen run is taken up again after
+/// the person who is asked has decided.
+pub(crate) fn drive(site: &Site, hook: &impl Hook, run: &RunId) -> Result<State, DriveError> {
+    let me = Handle::from("dana");
+    let mut log = Hooked {
+        inner: site.clone(),
+        hook: hook.clone(),
+    };
+    let mut world = Hooked {
+        inner: SimWorld::new(site),
+        hook: hook.clone(),
+    };
+    for _ in 0..TAKES_MOST {
+        let mut seen = |_: &Entry, _: &State| {};
+        let driver = Driver::take(&mut log, &mut world, &mut seen, run, &me, "sim", true)?;
+        let (halted, state) = driver.drive()?;
+        if let Halted::Ended(_) = halted {
+            return Ok(state);
+        }
+        debug_assert!(matches!(state.mode, Mode::Frozen { .. }));
+        // The person decides while no driver is there.
+        let mut ground = site.lock();
+        let decided = ground.people_may_speak()? || ground.people_answer()?;
+        // Beside another driver, somebody may have decided already.
+        if !decided && !ground.overlapping {
+            break;
+        }
+    }
+    let why = "the run is frozen for ever".to_owned();
+    site.lock().outside.accuse(|| why.clone());
+    Err(Lost(why).into())
 }

@@ -1,14 +1,41 @@
 //! Development only: a world that forgets nothing and can be crashed anywhere.
 //!
-//! [`sim`] stands in for hosts, people and the clock; [`fault`] loses touch with
-//! ledger and world at a chosen point; [`explore`] runs a small plan with a
-//! crash before and after every effect and checks what must always hold.
+//! A run of a small plan ([`plans`]) takes place on a site ([`site`]): a real
+//! ledger in memory, simulated hosts ([`sim`]) and people. [`explore`] searches
+//! every state that crashes can leave; [`seeds`] throws larger plans by dice;
+//! [`overlap`] lets an old driver live on beside the new one. What must hold is
+//! told a second time, independently of the core, in `model` and `check`;
+//! [`bugs`] keeps all of that honest.
+//!
+//! It deliberately intercepts nothing: ledger and world are the two traits that
+//! the driver sees, implemented again.
 
-pub mod fault;
+pub mod choice;
 
 pub mod plans;
 
 pub mod sim;
 
+pub mod history;
+
+pub mod hook;
+
+pub mod site;
+
+mod people;
+
+pub mod bugs;
+
+pub mod fault;
+
+mod model;
+
+mod check;
+
 pub mod explore;
-pub mod odd;
+
+pub mod overlap;
+
+pub mod seeds;
+
+pub mod hunt;

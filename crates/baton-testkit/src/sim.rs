@@ -1,25 +1,20 @@
-//! The simulated world: hosts with effects, commands that outlive drivers,
-//! honest people, and a clock. The ledger beside it is the real one.
+//! The simulated hosts: effects, commands that outlive drivers, and a clock.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::fmt;
 
-use baton_core::event::{Ending, Event, FenceRole, Leg};
-use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, MeasureId, RunId, Seq, StepId};
-use baton_core::ledger::{Draft, Entry};
+use baton_core::event::{Ending, FenceRole};
+use baton_core::id::{AttemptId, Epoch};
 use baton_core::parity::{Fact, FactName, Fingerprint, HostFacts, LayerStatus, Value};
-use baton_core::run::State;
 use baton_core::run::order::Order;
-use baton_core::run::state::Probe;
 use baton_core::run::survey::Survey;
-use baton_core::run::waits::{Ask, Waiting, waits};
 use baton_core::time::Duration;
-use baton_core::watch::Sample;
-use baton_engine::drive::fold;
-use baton_engine::world::{Ended, Found, Lost, Wake, World};
-use baton_store::{Lease, Log, SqliteLog, StoreError};
+use baton_engine::world::{Ended, Found};
 use jiff::Timestamp;
+
+use crate::choice::Choices;
+use crate::history::{History, Print};
+use crate::plans::{Conduct, Kind};
 
 /// What a host remembers of a command whose driver died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +25,59 @@ pub enum Memory {
     ForgetsDone,
     /// Nothing, and the command had done nothing yet.
     ForgetsUndone,
+    /// Each of these, for each command anew.
+    Any,
 }
 
-/// A step on a host.
-pub type Spot = (String, String);
+/// A step on a host, by their numbers in a small plan.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    /// The step.
+    pub step: usize,
+    /// The host.
+    pub host: u8,
+}
+
+impl Spot {
+    /// The spot of a step `s…` and a host `h…`.
+    ///
+    /// # Panics
+    /// For names that no small plan has.
+    pub fn of(step: &str, host: &str) -> Self {
+        let number = |name: &str| {
+            name[1..]
+                .parse()
+                .expect("names of small plans are numbered")
+        };
+        Self {
+            step: number(step),
+            host: u8::try_from(number(host)).expect("a small plan has few hosts"),
+        }
+    }
+}
+
+impl fmt::Debug for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "s{} on h{}", self.step, self.host)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Attempt {
+    /// Its place is closed.
+    Void,
+    Running {
+        spot: Spot,
+        role: FenceRole,
+        end: Ending,
+        /// How often it was in effect before, and whether half of it was.
+        before: (i32, bool),
+    },
+    Ended(Ending),
+}
 
 /// What is outside of Baton, and survives it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outside {
     /// How often each step is in effect on each host; 0 or 1 when all is well.
     pub effects: BTreeMap<Spot, i32>,
@@ -44,135 +85,52 @@ pub struct Outside {
     pub deeds: Vec<(FenceRole, Spot)>,
     /// Steps of which only half is there, because their deed failed.
     half: BTreeSet<Spot>,
-    /// What hosts remember.
-    pub memory: Memory,
     attempts: BTreeMap<AttemptId, Attempt>,
-    now: Timestamp,
-    drawn: u64,
-    turns: u32,
-    /// Which of several running commands ends first; moves on with each use.
-    order: u64,
-    /// Commands that were handed over and have not begun yet, in a slow world.
-    pub late: Vec<Order>,
-    /// What people have read of the run.
-    read: Option<State>,
-}
-
-#[derive(Debug)]
-enum Attempt {
-    Void,
-    Running {
-        spot: Spot,
-        role: FenceRole,
-        end: Ending,
-        moved: i32,
-    },
-    Ended(Ending),
+    /// Which attempts were looked for, by the driver of which epoch.
+    looked: BTreeSet<(AttemptId, Epoch)>,
+    /// Commands that were handed over and have not begun, in a slow world.
+    late: Vec<Order>,
+    pub(crate) now: Timestamp,
+    pub(crate) drawn: u64,
+    /// Words people may still say that nobody asked them for.
+    pub(crate) words: u8,
+    /// Whether they said one.
+    pub(crate) spoken: bool,
+    /// The first thing that must not be, seen while it happened.
+    pub(crate) wrong: Option<String>,
 }
 
 impl Outside {
-    /// A world in which nothing has happened. `order` decides which of several
-    /// commands ends first.
-    pub fn new(memory: Memory, order: u64) -> Self {
+    /// A world in which nothing has happened.
+    ///
+    /// # Panics
+    /// Never: the date it begins on exists.
+    pub fn new(words: u8) -> Self {
         Self {
             effects: BTreeMap::new(),
             deeds: Vec::new(),
             half: BTreeSet::new(),
-            memory,
             attempts: BTreeMap::new(),
+            looked: BTreeSet::new(),
+            late: Vec::new(),
             now: Timestamp::from_second(1_700_000_000).expect("a date"),
             drawn: 0,
-            turns: 0,
-            order,
-            late: Vec::new(),
-            read: None,
-        }
-    }
-
-    /// The time.
-    pub fn now(&self) -> Timestamp {
-        self.now
-    }
-
-    /// Opens the place of an attempt again, as no host may: for worlds that are
-    /// wrong on purpose.
-    pub fn reopen(&mut self, attempt: &AttemptId) {
-        let _closed = self.attempts.remove(attempt);
-    }
-
-    /// All that decides how the world goes on, but for how many ids were drawn:
-    /// an id is a name, and later ones stand behind earlier ones.
-    pub fn durable(&self) -> String {
-        format!(
-            "{:?} {:?} {:?} {:?} {:?} {} {:?}",
-            self.effects, self.deeds, self.half, self.attempts, self.now, self.order, self.late
-        )
-    }
-
-    /// Carries a command out at once; its end is reported later.
-    fn carry_out(&mut self, order: &Order) -> Attempt {
-        let spot = (
-            order.env["BATON_STEP"].clone(),
-            order.env["BATON_HOST"].clone(),
-        );
-        let body = order.fence.body.as_str();
-        let fails = body.ends_with("fails");
-        let effect = self.effects.entry(spot.clone()).or_default();
-        let before = *effect;
-        let repeatable = order.env.contains_key("REPEATABLE");
-        let role = match body.split(' ').next() {
-            Some("run") => FenceRole::Run,
-            Some("undo") => FenceRole::Undo,
-            _ => FenceRole::Verify,
-        };
-        let mut half = self.half.contains(&spot);
-        let succeeded = match role {
-            FenceRole::Run => {
-                // What failed left half of itself, which counts as something to undo.
-                *effect = if repeatable || fails { 1 } else { *effect + 1 };
-                half = fails;
-                !fails
-            }
-            FenceRole::Undo => {
-                if !fails {
-                    *effect = if repeatable { 0 } else { *effect - 1 };
-                }
-                !fails
-            }
-            FenceRole::Verify | FenceRole::Preflight => *effect > 0 && !half,
-        };
-        let moved = *effect - before;
-        if half && *effect > 0 {
-            let _half = self.half.insert(spot.clone());
-        } else {
-            let _whole = self.half.remove(&spot);
-        }
-        if matches!(role, FenceRole::Run | FenceRole::Undo) {
-            self.deeds.push((role, spot.clone()));
-        }
-        let end = if succeeded {
-            Ending::Succeeded
-        } else {
-            Ending::Exited { code: 1 }
-        };
-        Attempt::Running {
-            spot,
-            role,
-            end,
-            moved,
+            words,
+            spoken: false,
+            wrong: None,
         }
     }
 
     /// What a survey finds: how often each step is in effect on each host.
-    fn print(&self, survey: &Survey) -> Fingerprint {
+    pub(crate) fn survey(&self, survey: &Survey) -> Fingerprint {
         let hosts = survey.hosts.keys().map(|host| {
-            let here = self.effects.iter().filter(|((_, at), _)| *at == **host);
-            let facts = here
-                .filter(|(_, times)| **times != 0)
-                .map(|((step, _), times)| {
-                    let fact = Fact::stable(Value::Text(times.to_string()));
-                    (FactName::new("effect", step), fact)
-                });
+            let number = Spot::of("s0", host).host;
+            let there = self.effects.iter();
+            let there = there.filter(|(spot, times)| spot.host == number && **times != 0);
+            let facts = there.map(|(spot, times)| {
+                let fact = Fact::stable(Value::Text(times.to_string()));
+                (FactName::new("effect", format!("s{}", spot.step)), fact)
+            });
             let facts = HostFacts {
                 facts: facts.collect(),
                 layers: [("effect".to_owned(), LayerStatus::Ok)].into(),
@@ -183,276 +141,246 @@ impl Outside {
         Fingerprint::new(environment, self.now, &survey.asked, hosts.collect())
     }
 
-    /// Whether a step is wholly in effect on a host.
-    fn whole(&self, spot: &Spot) -> bool {
-        self.effects.get(spot) == Some(&1) && !self.half.contains(spot)
+    /// How often a step is in effect on a host.
+    pub fn effect(&self, spot: Spot) -> i32 {
+        self.effects.get(&spot).copied().unwrap_or(0)
     }
 
-    /// The host forgot the command; whether it had done its work is the world's choice.
-    fn forget(&mut self, spot: &Spot, role: FenceRole, moved: i32) {
-        if self.memory == Memory::ForgetsUndone && matches!(role, FenceRole::Run | FenceRole::Undo)
-        {
-            *self.effects.entry(spot.clone()).or_default() -= moved;
-            if let Some(last) = self
-                .deeds
-                .iter()
-                .rposition(|deed| *deed == (role, spot.clone()))
-            {
+    /// Whether a step is wholly in effect on a host.
+    pub fn whole(&self, spot: Spot) -> bool {
+        self.effect(spot) == 1 && !self.half.contains(&spot)
+    }
+
+    /// Keeps the first thing that must not be.
+    pub(crate) fn accuse(&mut self, why: impl FnOnce() -> String) {
+        if self.wrong.is_none() {
+            self.wrong = Some(why());
+        }
+    }
+
+    /// Adds what decides how the world goes on. How many ids were drawn does
+    /// not: an id is a name, and later ones stand behind earlier ones. Nor do
+    /// attempts whose end the ledger has: nobody asks for them again.
+    pub(crate) fn print(&self, history: &History, print: &mut Print) {
+        let Self {
+            effects,
+            deeds,
+            half,
+            now,
+            words,
+            ..
+        } = self;
+        print.add(format_args!("{effects:?} {deeds:?} {half:?} {now} {words}"));
+        for (id, begun) in history.active() {
+            let is = self.attempts.get(id);
+            let late = self.late.iter().any(|order| order.attempt == *id);
+            print.add(format_args!(
+                "{:?} {:?} {is:?} {late}",
+                begun.spot, begun.role
+            ));
+        }
+        // A command that begins after everybody has stopped asking for it.
+        let stray = |order: &&Order| !history.active().contains_key(&order.attempt);
+        for order in self.late.iter().filter(stray) {
+            let void = matches!(self.attempts.get(&order.attempt), Some(Attempt::Void));
+            print.add(format_args!("{} {void}", order.fence.body));
+        }
+    }
+
+    /// A person does or undoes the step.
+    pub(crate) fn by_hand(&mut self, role: FenceRole, spot: Spot) {
+        let change = if role == FenceRole::Undo { -1 } else { 1 };
+        *self.effects.entry(spot).or_default() += change;
+        self.deeds.push((role, spot));
+    }
+
+    /// Hands a command over, for its driver or later.
+    pub(crate) fn start(&mut self, kinds: &[Kind], order: &Order, slow: bool) {
+        if slow {
+            self.late.push(order.clone());
+        } else {
+            self.begin(kinds, order);
+        }
+    }
+
+    /// Whether an attempt was handed over and has not begun.
+    pub(crate) fn is_late(&self, attempt: &AttemptId) -> bool {
+        self.late.iter().any(|order| order.attempt == *attempt)
+    }
+
+    /// Commands that were handed over to a slow world begin. One that does not
+    /// honour closed places is wrong.
+    pub(crate) fn begin_late(&mut self, kinds: &[Kind], honours: bool) {
+        for order in std::mem::take(&mut self.late) {
+            if !honours {
+                let _closed = self.attempts.remove(&order.attempt);
+            }
+            self.begin(kinds, &order);
+        }
+    }
+
+    fn begin(&mut self, kinds: &[Kind], order: &Order) {
+        match self.attempts.get(&order.attempt) {
+            Some(Attempt::Void) => return,
+            Some(_) => self.accuse(|| format!("{} was started twice", order.attempt)),
+            None => {}
+        }
+        let running = self.carry_out(kinds, order);
+        let _before = self.attempts.insert(order.attempt.clone(), running);
+    }
+
+    /// Carries a command out at once; its end is reported later.
+    fn carry_out(&mut self, kinds: &[Kind], order: &Order) -> Attempt {
+        let spot = Spot::of(&order.env["BATON_STEP"], &order.env["BATON_HOST"]);
+        let kind = kinds[spot.step];
+        let role = match order.fence.body.as_str() {
+            "run" => FenceRole::Run,
+            "undo" => FenceRole::Undo,
+            "verify" => FenceRole::Verify,
+            _ => FenceRole::Preflight,
+        };
+        let before = (self.effect(spot), self.half.contains(&spot));
+        let (effect, half) = before;
+        let once = kind.nature.repeatable();
+        let succeeded = match role {
+            FenceRole::Run => {
+                self.must_come_after(kinds, spot);
+                let fails = kind.fails(spot.host, self.tried(spot));
+                // What failed left half of itself, which counts as something to undo.
+                let after = if once || fails || half { 1 } else { effect + 1 };
+                self.set(spot, (after, fails));
+                !fails
+            }
+            FenceRole::Undo => {
+                let works = kind.conduct != Conduct::UndoFails;
+                if works {
+                    self.set(spot, (if once { 0 } else { effect - 1 }, false));
+                }
+                works
+            }
+            FenceRole::Verify => match kind.conduct {
+                Conduct::AlwaysPasses => true,
+                Conduct::AlwaysRefuses => false,
+                _ => effect > 0 && !half,
+            },
+            FenceRole::Preflight => true,
+        };
+        if matches!(role, FenceRole::Run | FenceRole::Undo) {
+            self.deeds.push((role, spot));
+        }
+        let end = if succeeded {
+            Ending::Succeeded
+        } else {
+            Ending::Exited { code: 1 }
+        };
+        Attempt::Running {
+            spot,
+            role,
+            end,
+            before,
+        }
+    }
+
+    fn tried(&self, spot: Spot) -> usize {
+        let deeds = self.deeds.iter();
+        deeds
+            .filter(|deed| **deed == (FenceRole::Run, spot))
+            .count()
+    }
+
+    fn set(&mut self, spot: Spot, (effect, half): (i32, bool)) {
+        let _before = self.effects.insert(spot, effect);
+        let _changed = if half && effect > 0 {
+            self.half.insert(spot)
+        } else {
+            self.half.remove(&spot)
+        };
+    }
+
+    /// What a step builds on must be there when its deed is done. (Where people
+    /// left a step out, or its `verify` lies, it need not be.)
+    fn must_come_after(&mut self, kinds: &[Kind], spot: Spot) {
+        for step in kinds[spot.step].predecessors(spot.step) {
+            let kind = kinds[step];
+            let missing = (0..kind.hosts).any(|host| !self.whole(Spot { step, host }));
+            if missing && !kind.conduct.lies() && !self.spoken {
+                self.accuse(|| format!("{spot:?} was carried out before s{step}"));
+            }
+        }
+    }
+
+    /// What became of an attempt of an earlier driver. `looks` is the epoch of
+    /// the driver who asks.
+    pub(crate) fn adopt(
+        &mut self,
+        attempt: &AttemptId,
+        memory: Memory,
+        looks: Epoch,
+        choices: &mut Choices,
+    ) -> Found {
+        let _first = self.looked.insert((attempt.clone(), looks));
+        let known = self.attempts.get(attempt).cloned();
+        match known {
+            None | Some(Attempt::Void) => {
+                let _void = self.attempts.insert(attempt.clone(), Attempt::Void);
+                Found::Never
+            }
+            Some(Attempt::Running {
+                spot, role, before, ..
+            }) => {
+                let memory = match memory {
+                    Memory::Any => {
+                        let all = [Memory::Whole, Memory::ForgetsDone, Memory::ForgetsUndone];
+                        all[choices.choose(all.len())]
+                    }
+                    memory => memory,
+                };
+                if memory == Memory::Whole {
+                    return Found::Running;
+                }
+                if memory == Memory::ForgetsUndone {
+                    self.take_back(spot, role, before);
+                }
+                let because = "the host forgot".to_owned();
+                let end = Ending::Unknown { because };
+                self.end(attempt, end.clone());
+                Found::Ended(ended(attempt, end))
+            }
+            Some(Attempt::Ended(end)) => Found::Ended(ended(attempt, end)),
+        }
+    }
+
+    /// Whether a driver of this epoch has looked for the attempt.
+    pub(crate) fn was_looked_for(&self, attempt: &AttemptId, by: Epoch) -> bool {
+        self.looked.contains(&(attempt.clone(), by))
+    }
+
+    /// The command had not done its work.
+    fn take_back(&mut self, spot: Spot, role: FenceRole, before: (i32, bool)) {
+        if matches!(role, FenceRole::Run | FenceRole::Undo) {
+            self.set(spot, before);
+            let deed = self.deeds.iter().rposition(|deed| *deed == (role, spot));
+            if let Some(last) = deed {
                 let _undone = self.deeds.remove(last);
             }
         }
     }
-}
 
-/// One ledger, shared by drivers and people.
-#[derive(Clone)]
-pub struct Shared(pub Rc<RefCell<SqliteLog>>);
-
-/// The world as one life of Baton sees it.
-pub struct SimWorld {
-    /// What survives it.
-    pub outside: Rc<RefCell<Outside>>,
-    /// The ledger, for people.
-    pub log: Shared,
-    /// The run.
-    pub run: RunId,
-    /// Steps that are safe to repeat.
-    pub repeatable: BTreeSet<String>,
-    mine: Vec<AttemptId>,
-    surveying: Option<Survey>,
-}
-
-impl SimWorld {
-    /// A new life in this world.
-    pub fn new(
-        outside: Rc<RefCell<Outside>>,
-        log: Shared,
-        run: RunId,
-        repeatable: BTreeSet<String>,
-    ) -> Self {
-        Self {
-            outside,
-            log,
-            run,
-            repeatable,
-            mine: Vec::new(),
-            surveying: None,
-        }
-    }
-
-    fn people_act(&mut self) -> Result<bool, Lost> {
-        let lost = |error: &dyn std::error::Error| Lost(error.to_string());
-        let read = self.outside.borrow_mut().read.take();
-        let mut state = match read {
-            Some(state) => state,
-            None => fold(&mut self.log, &self.run).map_err(|error| lost(&error))?,
+    /// The end of an attempt whose driver waits for it.
+    pub(crate) fn report(&mut self, attempt: &AttemptId) -> Ended {
+        let end = match self.attempts.get(attempt) {
+            Some(Attempt::Running { end, .. } | Attempt::Ended(end)) => end.clone(),
+            Some(Attempt::Void) | None => {
+                let because = "its place was closed".to_owned();
+                return ended(attempt, Ending::NotStarted { because });
+            }
         };
-        let news = self.log.read_run(&self.run, state.last(), usize::MAX);
-        for entry in news.map_err(|error| lost(&error))? {
-            state.apply(&entry).map_err(|error| lost(&error))?;
-        }
-        let answer = self.answer(&state);
-        self.outside.borrow_mut().read = Some(state);
-        let Some((by, event)) = answer else {
-            return Ok(false);
-        };
-        let draft = Draft {
-            at: self.now(),
-            by,
-            handoff: HandoffId::from("toy/2/prod"),
-            run: Some(self.run.clone()),
-            event,
-        };
-        let _told = self
-            .log
-            .append(vec![draft], None, None)
-            .map_err(|error| lost(&error))?;
-        Ok(true)
+        self.end(attempt, end.clone());
+        ended(attempt, end)
     }
 
-    /// The honest answer of the first person who is asked.
-    fn answer(&mut self, state: &State) -> Option<(Handle, Event)> {
-        let waiting: Waiting = waits(state, self.now()).into_iter().next()?;
-        let by = waiting.people.first()?.clone();
-        let step = waiting.step.clone();
-        let mut outside = self.outside.borrow_mut();
-        let hosts = |step: &StepId| -> Vec<Spot> {
-            let hosts = state
-                .plan
-                .step(step)
-                .map(|step| step.hosts().cloned().collect::<Vec<_>>());
-            hosts
-                .into_iter()
-                .flatten()
-                .map(|h| (step.to_string(), h.to_string()))
-                .collect()
-        };
-        let event = match waiting.ask {
-            Ask::Do { .. } => {
-                let step = step?;
-                for spot in hosts(&step) {
-                    *outside.effects.entry(spot.clone()).or_default() += 1;
-                    outside.deeds.push((FenceRole::Run, spot));
-                }
-                Event::StepDone { step, host: None }
-            }
-            Ask::UndoByHand { .. } => {
-                let (step, host) = (step?, waiting.hosts.first()?.clone());
-                let spot = (step.to_string(), host.to_string());
-                *outside.effects.entry(spot.clone()).or_default() -= 1;
-                outside.deeds.push((FenceRole::Undo, spot));
-                Event::StepDone {
-                    step,
-                    host: Some(host),
-                }
-            }
-            Ask::SettleRun => {
-                let (step, host) = (step?, waiting.hosts.first()?.clone());
-                let spot = (step.to_string(), host.to_string());
-                // On the way back the question is whether anything is there to undo.
-                let any = state.leg == Leg::Back && outside.effects.get(&spot) == Some(&1);
-                let there = any || outside.whole(&spot);
-                let host = Some(host);
-                if there {
-                    Event::StepDone { step, host }
-                } else {
-                    Event::RetryCalled { step, host }
-                }
-            }
-            Ask::SettleUndo => {
-                let (step, host) = (step?, waiting.hosts.first()?.clone());
-                let spot = (step.to_string(), host.to_string());
-                let there = outside.effects.get(&spot) == Some(&1);
-                let host = Some(host);
-                if there {
-                    Event::RetryCalled { step, host }
-                } else {
-                    Event::StepDone { step, host }
-                }
-            }
-            Ask::Decide { .. } => Event::StopCalled { because: None },
-            Ask::Approve { .. } => Event::StepApproved { step: step? },
-            Ask::ExtendWindow => Event::WindowExtended { because: None },
-            Ask::Resume { .. } => Event::Resumed,
-            Ask::AcceptLive => Event::AcceptedLive,
-        };
-        Some((by, event))
-    }
-}
-
-impl World for SimWorld {
-    fn now(&mut self) -> Timestamp {
-        self.outside.borrow().now
-    }
-
-    fn random(&mut self) -> u64 {
-        let mut outside = self.outside.borrow_mut();
-        outside.drawn += 1;
-        outside.drawn
-    }
-
-    fn start(&mut self, order: &Order) -> Result<(), Lost> {
-        let mut outside = self.outside.borrow_mut();
-        let mut order = order.clone();
-        if self.repeatable.contains(&order.env["BATON_STEP"]) {
-            let _mark = order.env.insert("REPEATABLE".to_owned(), String::new());
-        }
-        if !matches!(outside.attempts.get(&order.attempt), Some(Attempt::Void)) {
-            let running = outside.carry_out(&order);
-            let twice = outside.attempts.insert(order.attempt.clone(), running);
-            assert!(
-                twice.is_none(),
-                "attempt {} was started twice",
-                order.attempt
-            );
-        }
-        self.mine.push(order.attempt);
-        Ok(())
-    }
-
-    fn adopt(&mut self, order: &Order) -> Result<Found, Lost> {
-        let mut outside = self.outside.borrow_mut();
-        let memory = outside.memory;
-        match outside.attempts.remove(&order.attempt) {
-            None | Some(Attempt::Void) => {
-                let _void = outside
-                    .attempts
-                    .insert(order.attempt.clone(), Attempt::Void);
-                Ok(Found::Never)
-            }
-            Some(Attempt::Running {
-                spot, role, moved, ..
-            }) if memory != Memory::Whole => {
-                outside.forget(&spot, role, moved);
-                let because = "the host forgot".to_owned();
-                let end = Ending::Unknown { because };
-                let _end = outside
-                    .attempts
-                    .insert(order.attempt.clone(), Attempt::Ended(end.clone()));
-                Ok(Found::Ended(ended(&order.attempt, end)))
-            }
-            Some(running @ Attempt::Running { .. }) => {
-                let _still = outside.attempts.insert(order.attempt.clone(), running);
-                self.mine.push(order.attempt.clone());
-                Ok(Found::Running)
-            }
-            Some(Attempt::Ended(end)) => {
-                let _end = outside
-                    .attempts
-                    .insert(order.attempt.clone(), Attempt::Ended(end.clone()));
-                Ok(Found::Ended(ended(&order.attempt, end)))
-            }
-        }
-    }
-
-    fn settled(&mut self, _attempt: &AttemptId) {}
-
-    fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
-        self.surveying = Some(survey);
-        Ok(())
-    }
-
-    fn probe(&mut self, _probes: &BTreeSet<Probe>) -> Result<(), Lost> {
-        Ok(())
-    }
-
-    fn counted(&mut self) -> Result<BTreeMap<MeasureId, Sample>, Lost> {
-        Ok(BTreeMap::new())
-    }
-
-    fn wait(&mut self, until: Option<Timestamp>) -> Result<Wake, Lost> {
-        {
-            let mut outside = self.outside.borrow_mut();
-            outside.turns += 1;
-            assert!(outside.turns < 2_000, "the run goes on for ever");
-            if !self.mine.is_empty() {
-                let n = self.mine.len() as u64;
-                let pick = usize::try_from(outside.order % n).unwrap_or(0);
-                outside.order /= n;
-                let attempt = self.mine.remove(pick);
-                let end = match outside.attempts.get(&attempt) {
-                    Some(Attempt::Running { end, .. } | Attempt::Ended(end)) => end.clone(),
-                    Some(Attempt::Void) | None => Ending::NotStarted {
-                        because: "its place was closed".to_owned(),
-                    },
-                };
-                let _end = outside
-                    .attempts
-                    .insert(attempt.clone(), Attempt::Ended(end.clone()));
-                return Ok(Wake::Ended(ended(&attempt, end)));
-            }
-        }
-        if let Some(survey) = self.surveying.take() {
-            let print = self.outside.borrow().print(&survey);
-            return Ok(Wake::Surveyed(Box::new(print)));
-        }
-        if self.people_act()? {
-            return Ok(Wake::Stirred);
-        }
-        let until = until.expect("somebody or something is always waited for");
-        let mut outside = self.outside.borrow_mut();
-        outside.now = outside.now.max(until);
-        Ok(Wake::Stirred)
+    fn end(&mut self, attempt: &AttemptId, end: Ending) {
+        let _before = self.attempts.insert(attempt.clone(), Attempt::Ended(end));
     }
 }
 
@@ -463,81 +391,5 @@ pub(crate) fn ended(attempt: &AttemptId, end: Ending) -> Ended {
         outputs: BTreeMap::new(),
         output: Vec::new(),
         took: Duration::default(),
-    }
-}
-
-impl Log for Shared {
-    fn append(
-        &mut self,
-        drafts: Vec<Draft>,
-        expect: Option<Seq>,
-        fence: Option<(&str, Epoch)>,
-    ) -> Result<Vec<Entry>, StoreError> {
-        self.0.borrow_mut().append(drafts, expect, fence)
-    }
-
-    fn head(&mut self) -> Result<(Seq, Digest), StoreError> {
-        self.0.borrow_mut().head()
-    }
-
-    fn read(&mut self, after: Seq, most: usize) -> Result<Vec<Entry>, StoreError> {
-        self.0.borrow_mut().read(after, most)
-    }
-
-    fn read_run(&mut self, run: &RunId, after: Seq, most: usize) -> Result<Vec<Entry>, StoreError> {
-        self.0.borrow_mut().read_run(run, after, most)
-    }
-
-    fn read_bytes(&mut self, after: Seq, most: usize) -> Result<Vec<Vec<u8>>, StoreError> {
-        self.0.borrow_mut().read_bytes(after, most)
-    }
-
-    fn lease(
-        &mut self,
-        name: &str,
-        holder: &str,
-        now: Timestamp,
-        lasts: Duration,
-        steal: bool,
-    ) -> Result<Epoch, StoreError> {
-        self.0.borrow_mut().lease(name, holder, now, lasts, steal)
-    }
-
-    fn renew(
-        &mut self,
-        name: &str,
-        epoch: Epoch,
-        now: Timestamp,
-        lasts: Duration,
-    ) -> Result<(), StoreError> {
-        self.0.borrow_mut().renew(name, epoch, now, lasts)
-    }
-
-    fn release(&mut self, name: &str, epoch: Epoch) -> Result<(), StoreError> {
-        self.0.borrow_mut().release(name, epoch)
-    }
-
-    fn leases(&mut self, prefix: &str, now: Timestamp) -> Result<Vec<Lease>, StoreError> {
-        self.0.borrow_mut().leases(prefix, now)
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> Result<Digest, StoreError> {
-        self.0.borrow_mut().put(bytes)
-    }
-
-    fn get(&mut self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.borrow_mut().get(digest)
-    }
-
-    fn remember(&mut self, key: &str, head: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
-        self.0.borrow_mut().remember(key, head, bytes)
-    }
-
-    fn recall(&mut self, key: &str) -> Result<Option<(Digest, Seq, Vec<u8>)>, StoreError> {
-        self.0.borrow_mut().recall(key)
-    }
-
-    fn changed(&mut self) -> Result<u64, StoreError> {
-        self.0.borrow_mut().changed()
     }
 }

@@ -545,3 +545,56 @@ fn after_harm_a_person_may_have_it_watched_again() {
     assert_eq!(toy.go(), Next::Halt);
     assert_eq!(toy.outcome(), Some(Outcome::Succeeded));
 }
+
+fn nobody_knows() -> Ending {
+    let because = "the host forgot".to_owned();
+    Ending::Unknown { because }
+}
+
+/// A verify that refused before the undo began proves nothing by refusing after it.
+#[test]
+fn an_unknown_undo_of_what_failed_is_the_owners_to_settle() {
+    let provable = json!({ "verify": verified() });
+    let mut toy = Toy::launch(vec![step("a", &[], provable)]).failing("run a h0");
+    toy.ends.push(("undo a h0", nobody_knows()));
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(toy.asks(), [Ask::SettleUndo]);
+    assert_eq!(toy.did(), ["run a h0", "Back", "undo a h0"]);
+    toy.say("dana", done("a"));
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
+    assert!(toy.state.undone.is_empty(), "no machine saw it");
+}
+
+/// Whether there is anything to undo is said when its turn has come, not before.
+#[test]
+fn on_the_way_back_nothing_is_tried_again() {
+    let mut toy = Toy::launch(vec![step("a", &[], json!({})), step("b", &[], json!({}))]);
+    toy.ends.push(("run a h0", nobody_knows()));
+    toy.ends.push(("run b h0", Ending::Exited { code: 1 }));
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(toy.asks(), [Ask::SettleRun]);
+    assert_eq!(toy.did(), ["run a h0", "run b h0", "Back", "undo b h0"]);
+    let failed = toy.try_say("dana", retry("b"));
+    assert!(failed.is_err(), "b is undone");
+    toy.say("dana", retry("a"));
+    assert_eq!(toy.go(), Next::Halt);
+    assert_eq!(toy.did().len(), 4, "there was nothing to undo of a");
+}
+
+/// The preflights of a later stage come later; nobody waits for them.
+#[test]
+fn a_person_is_asked_once_the_open_stage_is_cleared() {
+    let by_person = json!({
+        "run": null, "preflight": verified(), "tasks": ["do it"],
+        "stages": [["h0"], ["h1", "h2"]],
+    });
+    let mut toy = Toy::launch(vec![step("a", &[], by_person)]);
+    assert_eq!(toy.go(), Next::Wait(None));
+    assert_eq!(toy.did(), ["preflight a h0"]);
+    assert!(
+        matches!(toy.asks().as_slice(), [Ask::Do { .. }]),
+        "{:?}",
+        toy.asks()
+    );
+}

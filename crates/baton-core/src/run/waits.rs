@@ -210,8 +210,12 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
             ask: Ask::ExtendWindow,
         });
     }
+    // Only the open stage is cleared: the others would never be.
+    let open = state
+        .open_stage(i)
+        .map_or(&[][..], |(_, stage)| &cells[stage]);
     let clearing = fence(step, FenceRole::Preflight).is_some()
-        && cells.iter().any(|cell| cell.phase == Phase::Todo);
+        && open.iter().any(|cell| cell.phase == Phase::Todo);
     let own = step.by_person() && !clearing && state.startable(i, now);
     if own {
         asks(Ask::Do {

@@ -1,10 +1,11 @@
 //! A run as the ledger has it: its plan, and its state up to the last entry.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use baton_core::event::Event;
 use baton_core::handoff::plan::{PLAN_FORMAT, Plan};
-use baton_core::id::{RunId, Seq};
+use baton_core::id::{Digest, RunId, Seq};
 use baton_core::ledger::Entry;
 use baton_core::run::State;
 use baton_store::Log;
@@ -44,7 +45,7 @@ pub(super) fn fold_past(
 ///
 /// # Errors
 /// When there is no such run, or its plan cannot be used.
-pub fn plan(log: &mut impl Log, run: &RunId) -> Result<Plan, DriveError> {
+pub fn plan(log: &mut impl Log, run: &RunId) -> Result<Arc<Plan>, DriveError> {
     let opened = log.read_run(run, Seq(0), 1)?;
     let opened = opened
         .first()
@@ -67,13 +68,17 @@ fn apply_or_open(
         Some(state) => state.apply(entry).map_err(illegal),
         None => {
             let plan = plan_of(log, run, entry)?;
-            *state = Some(State::open(Arc::new(plan), entry).map_err(illegal)?);
+            *state = Some(State::open(plan, entry).map_err(illegal)?);
             Ok(())
         }
     }
 }
 
-fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Plan, DriveError> {
+fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Arc<Plan>, DriveError> {
+    thread_local! {
+        // What a digest stands for never changes, and one run is folded again and again.
+        static LAST: RefCell<Option<(Digest, Arc<Plan>)>> = const { RefCell::new(None) };
+    }
     let broken = |why: String| DriveError::Plan {
         run: run.clone(),
         why,
@@ -87,6 +92,10 @@ fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Plan, Drive
             terms.plan.short()
         ))
     })?;
+    let last = LAST.with_borrow(Clone::clone);
+    if let Some((_, plan)) = last.filter(|(digest, _)| *digest == terms.plan) {
+        return Ok(plan);
+    }
     let plan: Plan = serde_json::from_slice(&bytes)
         .map_err(|error| broken(format!("it does not parse: {error}")))?;
     if plan.format != PLAN_FORMAT {
@@ -95,5 +104,7 @@ fn plan_of(log: &mut impl Log, run: &RunId, entry: &Entry) -> Result<Plan, Drive
             plan.format
         )));
     }
+    let plan = Arc::new(plan);
+    LAST.set(Some((terms.plan.clone(), plan.clone())));
     Ok(plan)
 }

@@ -1,5 +1,6 @@
 //! The driver with real processes and a ledger in a file: it dies, another goes on.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use baton_core::event::{Event, Outcome, RunKind, RunTerms};
@@ -12,7 +13,8 @@ use baton_engine::real::RealWorld;
 use baton_engine::shell::Shell;
 use baton_engine::shell::ssh::Ssh;
 use baton_store::{Log, SqliteLog, StoreError};
-use baton_testkit::fault::{Faulty, Fuse};
+use baton_testkit::fault::Fuse;
+use baton_testkit::hook::Hooked;
 use baton_testkit::plans::{Conduct, Kind, Nature, plan};
 
 use crate::attempt::WRAPPER;
@@ -78,13 +80,13 @@ fn life(
 ) -> Result<Halted, DriveError> {
     let fuse = Fuse::at(dies);
     let (mut log, mut world) = (
-        Faulty {
-            inner: log,
-            fuse: fuse.clone(),
+        Hooked {
+            inner: RefCell::new(log),
+            hook: fuse.clone(),
         },
-        Faulty {
+        Hooked {
             inner: world(folder, ssh.clone()),
-            fuse,
+            hook: fuse,
         },
     );
     let mut seen = |_: &Entry, _: &State| {};

@@ -122,8 +122,10 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
 fn settle(conn: &Connection) -> Result<(), rusqlite::Error> {
     conn.busy_timeout(BUSY_WAIT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // A ledger that came from elsewhere must not bring code of its own.
+    // A ledger that came from elsewhere must not bring code of its own. And no
+    // statement is planned anew for the values it is given: each has one good plan.
     for (config, on) in [
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_FKEY, true),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
         (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),

@@ -53,7 +53,7 @@ fn memory_keeps_the_laws() {
 }
 
 #[test]
-fn memory_that_was_reset_keeps_the_laws() {
+fn memory_that_was_emptied_keeps_the_laws() {
     laws::all(|| {
         let mut log = SqliteLog::memory().unwrap();
         let _entries = say(&mut log, "before").unwrap();
@@ -62,9 +62,52 @@ fn memory_that_was_reset_keeps_the_laws() {
             .unwrap();
         let _digest = log.put(b"text").unwrap();
         log.remember("fold", &genesis(), b"before").unwrap();
-        log.reset().unwrap();
+        log.restore(&Image::default()).unwrap();
         log
     });
+}
+
+#[test]
+fn memory_goes_back_and_forth_between_images() {
+    let everything = |log: &mut SqliteLog| {
+        (
+            log.read_bytes(Seq(0), 99).unwrap(),
+            log.head().unwrap(),
+            log.leases("", laws::at(0)).unwrap(),
+            log.get(&Digest::of(b"plan")).unwrap(),
+        )
+    };
+    let mut log = SqliteLog::memory().unwrap();
+    let mut moments = vec![(Image::default(), everything(&mut log))];
+    let mut keep = |log: &mut SqliteLog, from: usize| {
+        let image = log.image(&moments[from].0).unwrap();
+        let all = everything(log);
+        moments.push((image, all));
+        moments.clone()
+    };
+    let _entries = say(&mut log, "one").unwrap();
+    let _epoch = log
+        .lease("run_1", "x", laws::at(0), Duration::from_secs(9), false)
+        .unwrap();
+    let _all = keep(&mut log, 0);
+    let _entries = say(&mut log, "two").unwrap();
+    let _digest = log.put(b"plan").unwrap();
+    let all = keep(&mut log, 1);
+    // Another branch from the second moment.
+    log.restore(&all[1].0).unwrap();
+    let _entries = say(&mut log, "another two").unwrap();
+    let _entries = say(&mut log, "three").unwrap();
+    let _epoch = log
+        .lease("run_1", "y", laws::at(0), Duration::from_secs(9), true)
+        .unwrap();
+    let all = keep(&mut log, 1);
+    for from in &all {
+        for (image, held) in &all {
+            log.restore(&from.0).unwrap();
+            log.restore(image).unwrap();
+            assert_eq!(everything(&mut log), *held);
+        }
+    }
 }
 
 #[test]
@@ -129,12 +172,12 @@ fn only_what_is_known_is_said_of_a_failed_commit() {
 fn messages_name_the_file_and_keep_the_reason_apart() {
     let mut log = InFolder::new();
     let path = log.path();
-    let error = log.log.reset().unwrap_err();
+    let error = log.log.restore(&Image::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("cannot write to the ledger {}", path.display())
     );
-    assert_eq!(why(&error), "a ledger in a file is never emptied");
+    assert_eq!(why(&error), "a ledger in a file never goes back");
     let damaged = Fail::entry(Seq(7), "it burnt").at(&path);
     assert_eq!(
         damaged.to_string(),

@@ -33,7 +33,8 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
     let mut world = RealWorld::new(desk.shell()?, desk.settings.own_folder(), interrupts()?);
     let _seat = Seat::at_terminal(desk, me)?;
     let steal = driver_is_gone(desk, run)?;
-    let mut feed = Feed::new(&plan(&mut desk.log, run)?);
+    let plan = plan(&mut desk.log, run)?;
+    let mut feed = Feed::new(&plan);
     // What was told before is not told again, but what follows needs it.
     desk.each_of(run, |entry| drop(feed.take(&entry)))?;
     let mut asked: Vec<Waiting> = Vec::new();

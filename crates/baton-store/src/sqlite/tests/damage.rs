@@ -227,14 +227,14 @@ fn entry_of_a_newer_format_is_refused_by_it() {
         "{found:?}"
     );
 
-    log.reset().unwrap();
+    log.restore(&Image::default()).unwrap();
     let mut entry = Entry::seal(laws::said(1, "x"), Seq(1), genesis());
     entry.v = EVENT_FORMAT + 1;
     insert(&log, &entry.bytes());
     let found = log.read(Seq(0), 9).unwrap_err();
     assert!(matches!(found, StoreError::Format { .. }), "{found:?}");
 
-    log.reset().unwrap();
+    log.restore(&Image::default()).unwrap();
     insert(&log, b"{\"v\":1,\"event\":{\"kind\":\"teleported\"}}");
     let found = log.read(Seq(0), 9).unwrap_err();
     assert!(

@@ -39,10 +39,12 @@ impl State {
     pub(super) fn undo_ended(&mut self, place: Place, end: &Ending) {
         let step = &self.plan.steps[place.0];
         let verified = fence(step, FenceRole::Verify).is_some();
+        // A verify that would have refused before the undo began proves nothing by refusing now.
+        let tells = verified && self.cell(place).completed.is_some();
         match end {
             Ending::Succeeded if verified => self.cell_mut(place).phase = Phase::Undid,
             Ending::Succeeded => self.undo_done(place, true),
-            Ending::Unknown { .. } if verified => self.cell_mut(place).phase = Phase::UndoUnknown,
+            Ending::Unknown { .. } if tells => self.cell_mut(place).phase = Phase::UndoUnknown,
             Ending::Unknown { .. } => self.undo_again_or_ask(place),
             _ => {
                 let because = format!("undo of {}{} {}", step.id(), self.on(place), end.says());

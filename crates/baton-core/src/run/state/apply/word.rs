@@ -111,11 +111,14 @@ impl State {
             self.undo_done(place, false);
             return Ok(());
         }
+        let back = self.leg == Leg::Back;
         let mut moved = false;
         for place in self.places(i, host) {
             let cell = self.cell_mut(place);
             cell.phase = match cell.phase {
-                Phase::Failed | Phase::Asked => Phase::Todo,
+                // On the way back nothing is done again, and whether there is
+                // anything to undo is asked when its turn has come.
+                Phase::Failed | Phase::Asked if !back => Phase::Todo,
                 Phase::UndoFailed | Phase::UndoAsked => Phase::Done,
                 _ => continue,
             };
@@ -123,7 +126,11 @@ impl State {
             moved = true;
         }
         if !moved {
-            return illegal(format!("nothing of step {step} failed or is unknown"));
+            return illegal(if back {
+                format!("the undo of step {step} does not wait for anybody now")
+            } else {
+                format!("nothing of step {step} failed or is unknown")
+            });
         }
         self.clear_failure();
         self.thaw();
