@@ -249,6 +249,29 @@ fn floods_and_bytes_are_kept_bounded_and_services_live_on() {
 }
 
 #[test]
+fn a_secret_is_seen_by_no_step_that_does_not_name_it() {
+    const VALUE: &str = "hunter2-of-staging";
+    let named = step("named", "", "test ${#DB_KEY} = 18; env", "true")
+        .replace("\n\n```sh run", "\n- secrets: DB_KEY\n\n```sh run");
+    let env = &mut with(&[step("open", "", "env; env > seen", "true"), named].concat());
+    let secrets = "secrets: { DB_KEY: { env: STAGING_DB_KEY } }";
+    let contract = CONTRACT
+        .replace("    hosts:", &format!("    {secrets}\n    hosts:"))
+        .replace("sign: pia", "run: env > ran; env");
+    env.write("handoff.yaml", &contract);
+    env.set("STAGING_DB_KEY", VALUE);
+    env.set("OPEN", "seen by all");
+    let _ran = env.says("omar", &["check"]).exits(1);
+    let _whole = env.says("omar", &["rehearse", "--yes"]).exits(0);
+    for file in ["ran", "seen"] {
+        let seen = env.read(file);
+        assert!(seen.contains("OPEN=seen by all"), "{seen}");
+        assert!(!seen.contains(VALUE), "{file} holds the secret");
+    }
+    assert!(!env.own_folder_holds(VALUE));
+}
+
+#[test]
 fn a_clock_that_went_back_is_not_believed() {
     let env = with(&step("one", "", "echo one >> did", "true"));
     let _signed = env.says("pia", &["sign", "signed"]).exits(0);
