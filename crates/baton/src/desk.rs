@@ -27,6 +27,7 @@ use baton_engine::shell::ssh::Ssh;
 use baton_engine::{calendar, release};
 use baton_store::{Log as _, SqliteLog};
 use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 
 pub(crate) use baton_engine::real::{holder, is_gone};
 
@@ -409,6 +410,7 @@ impl Desk {
                 let _new = fingerprints.insert(digest, read);
             }
         }
+        let zone = zone_of(&self.plan);
         let calendars = self
             .contract
             .launch
@@ -417,7 +419,7 @@ impl Desk {
             .filter_map(|freeze| match freeze {
                 Freeze::Calendar(name) => Some((
                     name.clone(),
-                    calendar::read(&self.settings.folder.join(name)),
+                    calendar::read(&self.settings.folder.join(name), &zone),
                 )),
                 Freeze::Span { .. } => None,
             });
@@ -515,6 +517,14 @@ impl Desk {
     pub(crate) fn keep(&mut self, value: &impl serde::Serialize) -> Result<Digest, Failure> {
         Ok(self.log.put(&canonical(value))?)
     }
+}
+
+/// The zone in which the window is written, else the one of this machine.
+pub(crate) fn zone_of(plan: &Plan) -> TimeZone {
+    let window = plan.contract.launch.window;
+    window
+        .and_then(|window| Offset::from_seconds(window.offset_s).ok())
+        .map_or_else(TimeZone::system, TimeZone::fixed)
 }
 
 /// This very program, which is also the wrapper of attempts.

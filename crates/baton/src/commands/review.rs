@@ -12,8 +12,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::LessonAction;
-use crate::commands::plan::zone_of;
-use crate::desk::{Desk, draw};
+use crate::desk::{Desk, draw, zone_of};
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::render::{Out, Tone, cell, toned};
