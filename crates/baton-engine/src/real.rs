@@ -159,8 +159,7 @@ impl World for RealWorld {
             return Ok(());
         }
         self.probes.clone_from(probes);
-        let every = probes.iter().map(|probe| probe.every).min();
-        self.prober = every.map(|every| Prober::start(targets(probes), every.to_std()));
+        self.prober = (!probes.is_empty()).then(|| Prober::start(targets(probes)));
         Ok(())
     }
 
@@ -207,6 +206,7 @@ fn targets(probes: &BTreeSet<Probe>) -> Vec<ProbeTarget> {
             },
             url: probe.url.clone(),
             slower_than: probe.slower_than.map(baton_core::time::Duration::to_std),
+            every: probe.every.to_std(),
         })
         .collect()
 }
