@@ -3,13 +3,14 @@
 //! to the ledger's head.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::Read as _;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
-use baton_core::diag::{Code, Note};
+use baton_core::diag::{Code, Note, Severity};
 use baton_core::event::Event;
 use baton_core::gate::{Facts, Readings};
 use baton_core::handoff::contract::{self, Contract, Freeze};
@@ -25,7 +26,7 @@ use baton_engine::real::{RealWorld, random};
 use baton_engine::shell::Shell;
 use baton_engine::shell::ssh::Ssh;
 use baton_engine::{calendar, release};
-use baton_store::{Log as _, SqliteLog};
+use baton_store::{Log as _, SqliteLog, StoreError};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
@@ -110,14 +111,19 @@ impl Files {
         })
     }
 
+    /// How many of the notes are more than warnings.
+    pub(crate) fn errors(&self) -> usize {
+        let is_error = |note: &&Note| note.severity != Severity::Warning;
+        self.notes.iter().filter(is_error).count()
+    }
+
     /// Whether anything makes the files unusable: an error that is not one of
     /// the gate's blockers, which a waiver may set aside.
     pub(crate) fn broken(&self) -> bool {
         self.contract.is_none()
             || self.runbook.is_none()
             || self.notes.iter().any(|note| {
-                note.severity != baton_core::diag::Severity::Warning
-                    && Code::blocker(note.code.0).is_none()
+                note.severity != Severity::Warning && Code::blocker(note.code.0).is_none()
             })
     }
 }
@@ -166,17 +172,12 @@ impl Desk {
     pub(crate) fn open(settings: &Settings) -> Result<Self, Failure> {
         let files = Files::read(settings)?;
         if files.broken() {
-            let count = files.notes.len();
-            let mut failure = Failure::new(
-                Kind::Files,
-                format!(
-                    "the files are not valid: {count} {}",
-                    if count == 1 { "error" } else { "errors" }
-                ),
-            )
-            .hint("`baton lint` shows each with its place");
-            failure.notes = files.notes;
-            return Err(failure);
+            let count = files.errors();
+            let errors = if count == 1 { "error" } else { "errors" };
+            let says = format!("the files are not valid: {count} {errors}");
+            return Err(
+                Failure::new(Kind::Files, says).hint("`baton lint` shows each with its place")
+            );
         }
         let (Some(contract), Some(runbook)) = (files.contract, files.runbook) else {
             return Err(Failure::new(Kind::Bug, "valid files without content"));
@@ -298,6 +299,34 @@ impl Desk {
         Ok(entries)
     }
 
+    /// Appends what was decided on the facts as they are here, all of it or
+    /// nothing. `false`: somebody else appended since, and the facts are new, so
+    /// it has to be decided again.
+    pub(crate) fn append_decided(
+        &mut self,
+        run: Option<&RunId>,
+        said: Vec<(Handle, Event)>,
+    ) -> Result<bool, Failure> {
+        let at = Timestamp::now();
+        let drafts = said
+            .into_iter()
+            .map(|(by, event)| Draft {
+                at,
+                by,
+                handoff: self.plan.handoff.clone(),
+                run: run.cloned(),
+                event,
+            })
+            .collect();
+        let appended = match self.log.append(drafts, Some(self.head), None) {
+            Ok(_entries) => true,
+            Err(StoreError::Conflict { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+        self.catch_up()?;
+        Ok(appended)
+    }
+
     /// Appends a person's word to a run, if it is legal where the run stands.
     pub(crate) fn say_in_run(
         &mut self,
@@ -311,7 +340,8 @@ impl Desk {
             let draft = Draft {
                 at: Timestamp::now(),
                 by: by.clone(),
-                handoff: self.plan.handoff.clone(),
+                // Another handoff may keep its runs in this ledger, too.
+                handoff: state.plan.handoff.clone(),
                 run: Some(run.clone()),
                 event: event.clone(),
             };
@@ -323,7 +353,7 @@ impl Desk {
                     return Ok(state);
                 }
                 // Somebody was faster: look again whether it is still legal.
-                Err(baton_store::StoreError::Conflict { .. }) => {}
+                Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -402,6 +432,16 @@ impl Desk {
 
     /// What the gate needs to know of the present moment.
     pub(crate) fn readings(&mut self, at_launch: bool) -> Result<Readings, Failure> {
+        let release = self.release();
+        self.readings_of(release, at_launch)
+    }
+
+    /// The same, of a release that was read before.
+    pub(crate) fn readings_of(
+        &mut self,
+        release: Result<Digest, String>,
+        at_launch: bool,
+    ) -> Result<Readings, Failure> {
         let digests: Vec<Digest> = self.facts.fingerprint_blobs().cloned().collect();
         let mut fingerprints: BTreeMap<Digest, Fingerprint> = BTreeMap::new();
         for digest in digests {
@@ -425,7 +465,7 @@ impl Desk {
             });
         let calendars = calendars.collect();
         Ok(Readings {
-            release: self.release(),
+            release,
             present: self.present()?,
             fingerprints,
             calendars,
@@ -486,6 +526,16 @@ impl Desk {
         })
     }
 
+    /// The run that the room talks about: as said, or the open one.
+    pub(crate) fn talked_about(&mut self) -> Result<Option<RunId>, Failure> {
+        if let Some(run) = &self.settings.run {
+            // Nothing is said about a run that there is not.
+            let _there = fold(&mut self.log, run)?;
+            return Ok(Some(run.clone()));
+        }
+        Ok(self.facts.open_run().cloned())
+    }
+
     /// The latest run, open or over.
     pub(crate) fn latest_run(&mut self) -> Result<RunId, Failure> {
         if let Some(run) = &self.settings.run {
@@ -540,7 +590,12 @@ pub(crate) fn draw() -> u64 {
 
 fn open_ledger(settings: &Settings) -> Result<SqliteLog, Failure> {
     let folder = settings.own_folder();
-    fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
+    // What commands printed and people said is for those who work here.
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
+    made.map_err(|error| Failure::unwritten(&folder, &error))?;
     Ok(SqliteLog::open(&folder.join("ledger.db"))?)
 }
 

@@ -8,7 +8,7 @@ use baton_core::ledger::{Draft, Entry};
 use baton_core::run::State;
 use baton_core::time::Duration;
 use baton_engine::drive::{Driver, Halted};
-use baton_engine::shell::Ssh;
+use baton_engine::shell::ssh::Ssh;
 use baton_store::{Lease, Log, SqliteLog, StoreError};
 use jiff::Timestamp;
 

@@ -223,19 +223,23 @@ fn keep(desk: &mut Desk, out: &Out, text: String, touches: Vec<String>) -> Resul
 fn met(desk: &mut Desk, out: &Out, id: &str, how: String) -> Result<Exit, Failure> {
     let me = desk.signer()?;
     said_something("how it was met", &how)?;
-    let lessons = lessons(desk)?;
-    let lesson = meant(&lessons, id)?;
-    if let Some(met) = &lesson.met {
-        return Err(Failure::refused(format!(
-            "{} was met before, says {}: {}",
-            lesson.id, met.by, met.how
-        )));
-    }
-    let event = Event::LessonMet {
-        lesson: lesson.id.clone(),
-        how,
+    let lesson = loop {
+        desk.catch_up()?;
+        let lesson = meant(&lessons(desk)?, id)?.clone();
+        if let Some(met) = &lesson.met {
+            return Err(Failure::refused(format!(
+                "{} was met before, says {}: {}",
+                lesson.id, met.by, met.how
+            )));
+        }
+        let event = Event::LessonMet {
+            lesson: lesson.id.clone(),
+            how: how.clone(),
+        };
+        if desk.append_decided(None, vec![(me.clone(), event)])? {
+            break lesson;
+        }
     };
-    let _entries = desk.append(&me, None, vec![event])?;
     if out.json {
         out.json(&json!({ "format": 1, "lesson": lesson.id, "by": me, "said": "met" }));
     } else {
