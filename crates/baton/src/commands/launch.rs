@@ -50,6 +50,7 @@ pub(crate) fn rehearse(
     let fail_at = fail_at.map(|id| known_step(&plan, id)).transpose()?;
     let release = known(desk.release())?;
     let run = RunId::made(Timestamp::now(), draw());
+    let ctrl_c = drive::interrupts()?;
     let count = plan.steps.len();
     told.line(format!(
         "rehearsing {count} steps in {}: forward, back, and forward again",
@@ -67,7 +68,7 @@ pub(crate) fn rehearse(
     while !opened(desk, &me, &run, &terms)? {
         none_is_open(desk)?;
     }
-    drive::drive(desk, out, &run, &me)
+    drive::drive(desk, out, &run, &me, ctrl_c)
 }
 
 /// `baton launch`.
@@ -77,9 +78,10 @@ pub(crate) fn launch(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Exit, 
     let seat = Seat::at_terminal(desk, &me)?;
     let told = out.story();
     let run = RunId::made(Timestamp::now(), draw());
+    let mut ctrl_c = drive::interrupts()?;
     let mut room = Room::default();
     loop {
-        let (verdict, release) = room.fills(desk, &told, no_wait)?;
+        let (verdict, release) = room.fills(desk, &told, no_wait, &mut ctrl_c)?;
         if verdict.verdict != Answer::Ready {
             return Err(refused(desk, out, &verdict));
         }
@@ -101,7 +103,7 @@ pub(crate) fn launch(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Exit, 
         told.paint(desk.plan.environment.as_str(), Tone::Strong)
     ));
     drop(seat);
-    drive::drive(desk, out, &run, &me)
+    drive::drive(desk, out, &run, &me, ctrl_c)
 }
 
 /// Shows a verdict that is not ready, and says which questions are open.
@@ -134,8 +136,8 @@ impl Room {
         desk: &mut Desk,
         told: &Out,
         no_wait: bool,
+        ctrl_c: &mut drive::Interrupts,
     ) -> Result<(Verdict, Result<Digest, String>), Failure> {
-        let mut called_off = drive::interrupts()?;
         let mut release = desk.release();
         loop {
             desk.catch_up()?;
@@ -157,7 +159,7 @@ impl Room {
             }
             self.waited = true;
             self.says(told, &verdict);
-            if called_off.any() {
+            if ctrl_c.any() {
                 return Err(Failure::refused(
                     "the launch was called off at the terminal: nothing was begun",
                 )

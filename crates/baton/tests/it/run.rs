@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::env::TestEnv;
 
-const CONTRACT: &str = r#"name: shop
+pub(crate) const CONTRACT: &str = r#"name: shop
 from: development
 to: operations
 touches: [shop]
@@ -55,7 +55,7 @@ review: { declined: A test, by: pia }
 "#;
 
 /// A handoff with these steps below one heading; each has to name its owner.
-fn with(steps: &str) -> TestEnv {
+pub(crate) fn with(steps: &str) -> TestEnv {
     let env = TestEnv::new();
     env.write("handoff.yaml", CONTRACT);
     env.write("runbook.md", &format!("# Launch shop\n\n{steps}"));
@@ -65,7 +65,7 @@ fn with(steps: &str) -> TestEnv {
     env
 }
 
-fn step(id: &str, on: &str, run: &str, undo: &str) -> String {
+pub(crate) fn step(id: &str, on: &str, run: &str, undo: &str) -> String {
     let on = match on {
         "" => String::new(),
         on => format!("- on: {on}\n"),
@@ -262,7 +262,7 @@ fn a_secret_is_seen_by_no_step_that_does_not_name_it() {
     env.set("STAGING_DB_KEY", VALUE);
     env.set("OPEN", "seen by all");
     let _ran = env.says("omar", &["check"]).exits(1);
-    let _whole = env.says("omar", &["rehearse", "--yes"]).exits(0);
+    let _whole = env.says("omar", &["rehearse"]).exits(0);
     for file in ["ran", "seen"] {
         let seen = env.read(file);
         assert!(seen.contains("OPEN=seen by all"), "{seen}");
