@@ -250,7 +250,12 @@ pub(crate) fn terms(
 }
 
 /// Opens the run, if nothing was said since the facts were folded.
-pub(crate) fn opened(desk: &mut Desk, me: &Handle, run: &RunId, terms: &RunTerms) -> Result<bool, Failure> {
+pub(crate) fn opened(
+    desk: &mut Desk,
+    me: &Handle,
+    run: &RunId,
+    terms: &RunTerms,
+) -> Result<bool, Failure> {
     let event = Event::RunOpened(terms.clone());
     desk.append_decided(Some(run), vec![(me.clone(), event)])
 }

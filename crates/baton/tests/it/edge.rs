@@ -182,3 +182,15 @@ fn a_record_goes_into_a_pipe_and_behind_a_link() {
     let ran = env.baton(&["record", "export", "no/such/file"]).exits(3);
     assert!(!ran.err.contains(".tmp"), "{}", ran.err);
 }
+
+#[test]
+fn nothing_untrue_is_written_about_a_real_handoff() {
+    let env = handoff();
+    let _said = env.says("lee", &["say", "hello"]).exits(0);
+    for args in [&["bench-ledger", "--events", "10"][..], &["bench-run"]] {
+        let ran = env.says("omar", args).exits(2);
+        assert!(ran.err.contains("is a real handoff"), "{}", ran.err);
+    }
+    let record = env.baton(&["record", "export", "-"]).exits(0).out;
+    assert_eq!(record.lines().count(), 2, "{record}");
+}

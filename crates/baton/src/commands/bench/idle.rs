@@ -31,6 +31,7 @@ const PART: usize = 100;
 /// `baton bench-run`: opens a launch past the gate, drives it until every step is
 /// done, and says what that took.
 pub(crate) fn run(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+    super::made_up(desk)?;
     let me = desk.signer()?;
     let plan = desk.plan.clone();
     let release = Digest::of(b"bench");
