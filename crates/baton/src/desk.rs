@@ -2,20 +2,21 @@
 //! ledger is open, and the gate's facts are folded from a snapshot that is bound
 //! to the ledger's head.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder};
-use std::io::Read as _;
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
-use baton_core::diag::{Code, Note, Severity};
+use baton_core::diag::Note;
 use baton_core::event::Event;
 use baton_core::gate::{Facts, Readings};
-use baton_core::handoff::contract::{self, Contract, Freeze};
-use baton_core::handoff::plan::{self, Linted, Plan};
-use baton_core::handoff::runbook::{self, Runbook};
+use baton_core::handoff::contract::{Contract, Freeze};
+use baton_core::handoff::plan::{self, Plan};
+use baton_core::handoff::runbook::Runbook;
 use baton_core::id::{Digest, EnvName, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::clock::believe;
 use baton_core::ledger::{Draft, Entry};
@@ -31,121 +32,15 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
 pub(crate) use baton_engine::real::{holder, is_gone};
+pub(crate) use files::Files;
 
 use crate::failure::{Failure, Kind};
-use crate::render::Sources;
 use crate::settings::Settings;
 
-/// The most a contract or a runbook may have; the readers refuse more, this
-/// keeps such a file out of memory.
-const FILE_MOST: u64 = 16 * 1024 * 1024;
 /// How many entries are read at a time.
 const PAGE: usize = 10_000;
 /// A snapshot of the facts is kept again after so many new entries.
 const SNAPSHOT_EVERY: u64 = 200;
-
-/// Both files, as far as they could be read.
-pub(crate) struct Files {
-    /// The contract, when it could be read.
-    pub(crate) contract: Option<Contract>,
-    /// The runbook, when it could be read.
-    pub(crate) runbook: Option<Runbook>,
-    /// Everything that is wrong with them, in the order of the files.
-    pub(crate) notes: Vec<Note>,
-    /// Their texts.
-    pub(crate) sources: Sources,
-    /// What was looked up for the plan, when both could be read.
-    linted: Option<Linted>,
-}
-
-impl Files {
-    /// Reads both files and says everything that is wrong with them.
-    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
-        let bytes = read_bounded(&settings.file)?;
-        let (contract, mut notes) = contract::parse(&bytes);
-        let mut sources = Sources {
-            contract: (settings.file.display().to_string(), text(&bytes)),
-            ..Sources::default()
-        };
-        let mut runbook = None;
-        if let Some(contract) = &contract {
-            notes.extend(contract::check(contract));
-            let name = contract.runbook.value.clone();
-            match read_bounded(&settings.folder.join(&name)) {
-                Ok(bytes) => {
-                    let (read, more) = runbook::parse(&bytes);
-                    notes.extend(more);
-                    runbook = read;
-                    sources.runbook = (name, text(&bytes));
-                }
-                Err(failure) => {
-                    let says = format!(
-                        "the runbook {name} cannot be read: {}",
-                        failure.causes.join(": ")
-                    );
-                    let note = Note::error("contract.reference", says)
-                        .next("`baton init` writes one, or name the file under `runbook:`");
-                    notes.push(
-                        contract
-                            .runbook
-                            .span
-                            .map_or_else(|| note.clone(), |at| note.clone().at(at)),
-                    );
-                }
-            }
-        }
-        let mut linted = None;
-        if let (Some(contract), Some(runbook)) = (&contract, &runbook) {
-            let found = plan::lint(contract, runbook);
-            notes.extend_from_slice(&found.notes);
-            linted = Some(found);
-        }
-        notes.sort_by_key(|note| note.span.map(|span| (span.file, span.line, span.column)));
-        notes.dedup();
-        Ok(Self {
-            contract,
-            runbook,
-            notes,
-            sources,
-            linted,
-        })
-    }
-
-    /// How many of the notes are more than warnings.
-    pub(crate) fn errors(&self) -> usize {
-        let is_error = |note: &&Note| note.severity != Severity::Warning;
-        self.notes.iter().filter(is_error).count()
-    }
-
-    /// Whether anything makes the files unusable: an error that is not one of
-    /// the gate's blockers, which a waiver may set aside.
-    pub(crate) fn broken(&self) -> bool {
-        self.contract.is_none()
-            || self.runbook.is_none()
-            || self.notes.iter().any(|note| {
-                note.severity != Severity::Warning && Code::blocker(note.code.0).is_none()
-            })
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: &dyn std::error::Error| {
-        Failure::new(Kind::Files, format!("cannot read {}", path.display()))
-            .because(error)
-            .hint("`baton init` writes a contract and a runbook; `--file` names another contract")
-    };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| failed(&error))?;
-    let _read = file
-        .take(FILE_MOST)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failed(&error))?;
-    Ok(bytes)
-}
 
 /// What a command works on.
 pub(crate) struct Desk {
@@ -609,4 +504,49 @@ fn git_email(folder: &Path) -> Option<String> {
         .ok()?;
     let email = String::from_utf8(done.stdout).ok()?.trim().to_lowercase();
     (!email.is_empty()).then_some(email)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::args::Global;
+
+    #[test]
+    fn what_was_decided_before_somebody_spoke_is_not_appended() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = baton_core::handoff::draft::Found {
+            folder: "shop".to_owned(),
+            people: Vec::new(),
+            test: None,
+            version: None,
+            artifacts: Vec::new(),
+            today: Timestamp::now(),
+            zone: "UTC".to_owned(),
+        };
+        let (contract, runbook) = baton_core::handoff::draft::draft(&found);
+        let file = folder.path().join("handoff.yaml");
+        fs::write(&file, contract).unwrap();
+        fs::write(folder.path().join("runbook.md"), runbook).unwrap();
+        let settings = Settings::resolve(&Global {
+            file,
+            speaker: None,
+            run: None,
+            format: crate::args::Format::Text,
+            yes: false,
+        });
+        let settings = settings.unwrap();
+        let open = || Desk::open(&settings).unwrap();
+        let (mut first, mut second) = (open(), open());
+        let says = |text: &str| {
+            let text = text.to_owned();
+            vec![(Handle::from("somebody"), Event::Said { text })]
+        };
+        assert!(second.append_decided(None, says("no-go")).unwrap());
+        assert!(!first.append_decided(None, says("go")).unwrap());
+        assert_eq!(first.log.head().unwrap().0, Seq(1), "nothing was appended");
+        // It knows now what was said, and may decide anew.
+        assert!(first.append_decided(None, says("go")).unwrap());
+    }
 }

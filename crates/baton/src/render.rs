@@ -5,6 +5,8 @@
 //! terminal that wants it. Text that comes from files, hosts or people is
 //! stripped of control characters before it is shown.
 
+pub(crate) mod marks;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -72,78 +74,6 @@ pub(crate) struct Mark {
     pub(crate) word: &'static str,
     /// The tone.
     pub(crate) tone: Tone,
-}
-
-/// The marks of the whole program.
-pub(crate) mod marks {
-    use super::{Mark, Tone};
-
-    /// Answered.
-    pub(crate) const ANSWERED: Mark = Mark {
-        sign: "✓",
-        word: "answered",
-        tone: Tone::Good,
-    };
-    /// Open.
-    pub(crate) const OPEN: Mark = Mark {
-        sign: "✗",
-        word: "open",
-        tone: Tone::Bad,
-    };
-    /// Declined.
-    pub(crate) const DECLINED: Mark = Mark {
-        sign: "–",
-        word: "declined",
-        tone: Tone::Quiet,
-    };
-    /// Later.
-    pub(crate) const LATER: Mark = Mark {
-        sign: "·",
-        word: "later",
-        tone: Tone::Quiet,
-    };
-    /// Done.
-    pub(crate) const DONE: Mark = Mark {
-        sign: "✓",
-        word: "done",
-        tone: Tone::Good,
-    };
-    /// Under way.
-    pub(crate) const RUNNING: Mark = Mark {
-        sign: "▸",
-        word: "running",
-        tone: Tone::Accent,
-    };
-    /// Waiting for a person.
-    pub(crate) const WAITING: Mark = Mark {
-        sign: "?",
-        word: "waits",
-        tone: Tone::Warn,
-    };
-    /// Failed.
-    pub(crate) const FAILED: Mark = Mark {
-        sign: "✗",
-        word: "failed",
-        tone: Tone::Bad,
-    };
-    /// Undone.
-    pub(crate) const UNDONE: Mark = Mark {
-        sign: "↶",
-        word: "undone",
-        tone: Tone::Warn,
-    };
-    /// Left out.
-    pub(crate) const SKIPPED: Mark = Mark {
-        sign: "–",
-        word: "left out",
-        tone: Tone::Quiet,
-    };
-    /// To do.
-    pub(crate) const TODO: Mark = Mark {
-        sign: "·",
-        word: "to do",
-        tone: Tone::Quiet,
-    };
 }
 
 /// Where answers and trouble go.
