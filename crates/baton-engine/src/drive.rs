@@ -350,9 +350,11 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                 return Ok(same);
             };
             self.head = last.seq;
+            // What came between the head and the fold of the run is in the state already.
+            let known = self.state.last();
             for entry in page
                 .iter()
-                .filter(|entry| entry.run.as_ref() == Some(&self.run))
+                .filter(|entry| entry.run.as_ref() == Some(&self.run) && entry.seq > known)
             {
                 same = false;
                 self.state.apply(entry).map_err(|why| DriveError::Illegal {
@@ -383,11 +385,9 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         self.head = self.log.head()?.0;
         self.state = fold(self.log, &self.run)?;
         self.still_mine()?;
-        let mine = self.log.read(before, PAGE)?;
-        for entry in mine
-            .iter()
-            .filter(|entry| entry.run.as_ref() == Some(&self.run))
-        {
+        let known = self.state.last();
+        let others = self.log.read_run(&self.run, before, PAGE)?;
+        for entry in others.iter().filter(|entry| entry.seq <= known) {
             (self.observer)(entry, &self.state);
         }
         let took = staged

@@ -38,14 +38,16 @@ pub struct RealWorld {
     probes: BTreeSet<Probe>,
     prober: Option<Prober>,
     interrupts: Arc<AtomicU32>,
+    /// How many of them were not for this world.
+    before: u32,
     heard: u32,
 }
 
 impl RealWorld {
     /// A world whose commands run through `shell`; `own` is the folder of the
-    /// ledger, and `interrupts` counts how often the person at the terminal
-    /// asked to stop.
-    pub fn new(shell: Shell, own: PathBuf, interrupts: Arc<AtomicU32>) -> Self {
+    /// ledger. `interrupts` counts how often the person at the terminal asked
+    /// to stop; the first `before` of them were not for this world.
+    pub fn new(shell: Shell, own: PathBuf, interrupts: Arc<AtomicU32>, before: u32) -> Self {
         let (sender, ends) = channel();
         Self {
             shell,
@@ -56,13 +58,14 @@ impl RealWorld {
             probes: BTreeSet::new(),
             prober: None,
             interrupts,
+            before,
             heard: 0,
         }
     }
 
     /// A world for commands outside a run, such as criteria and preflights.
     pub fn quiet(shell: Shell, own: PathBuf) -> Self {
-        Self::new(shell, own, Arc::new(AtomicU32::new(0)))
+        Self::new(shell, own, Arc::default(), 0)
     }
 
     /// Carries out one command outside a run and waits for its end. It may be
@@ -159,8 +162,7 @@ impl World for RealWorld {
             return Ok(());
         }
         self.probes.clone_from(probes);
-        let every = probes.iter().map(|probe| probe.every).min();
-        self.prober = every.map(|every| Prober::start(targets(probes), every.to_std()));
+        self.prober = (!probes.is_empty()).then(|| Prober::start(targets(probes)));
         Ok(())
     }
 
@@ -173,7 +175,7 @@ impl World for RealWorld {
     }
 
     fn wait(&mut self, until: Option<Timestamp>) -> Result<Wake, Lost> {
-        let asked = self.interrupts.load(Ordering::Relaxed);
+        let asked = self.interrupts.load(Ordering::Relaxed) - self.before;
         if asked > self.heard {
             self.heard = asked;
             return Ok(Wake::Interrupted(asked));
@@ -207,6 +209,7 @@ fn targets(probes: &BTreeSet<Probe>) -> Vec<ProbeTarget> {
             },
             url: probe.url.clone(),
             slower_than: probe.slower_than.map(baton_core::time::Duration::to_std),
+            every: probe.every.to_std(),
         })
         .collect()
 }

@@ -2,7 +2,9 @@
 //!
 //! The digest is that of the canonical JSON (RFC 8785) of a map from each
 //! artifact's path, relative to the contract and with `/`, to the SHA-256
-//! digest of its bytes. A folder stands for every file in it.
+//! digest of its bytes. A folder stands for every file in it, and a link for
+//! the file it leads to. What cannot be taken in whole has no digest: a release
+//! of which a part is overlooked would pass for another.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -31,10 +33,13 @@ pub fn digest(folder: &Path, artifacts: &[&str]) -> Result<Digest, String> {
             return Err(format!("the artifact {artifact} is not there"));
         }
         for path in found {
-            let name = path.to_string_lossy().replace('\\', "/");
+            let shown = path.display();
+            let name = path
+                .to_str()
+                .ok_or_else(|| format!("the name of the artifact {shown} is not UTF-8"))?;
             let digest = file_digest(&folder.join(&path))
-                .map_err(|error| format!("the artifact {name} cannot be read: {}", error.kind()))?;
-            let _same = files.insert(name, digest);
+                .map_err(|error| format!("the artifact {shown} cannot be read: {error}"))?;
+            let _same = files.insert(name.to_owned(), digest);
         }
         if files.len() > FILES_MOST {
             return Err(format!("the artifacts are more than {FILES_MOST} files"));
@@ -53,8 +58,7 @@ fn find(folder: &Path, artifact: &str) -> Result<Vec<PathBuf>, String> {
             "the artifact {artifact} lies outside of the contract's folder"
         ));
     }
-    let unreadable =
-        |error: io::Error| format!("the artifact {artifact} cannot be read: {}", error.kind());
+    let unreadable = |error: io::Error| format!("the artifact {artifact} cannot be read: {error}");
     let mut found = Vec::new();
     let is_glob = artifact.contains(['*', '?', '[', '{']);
     if !is_glob {
@@ -95,16 +99,27 @@ fn walk(folder: &Path, at: &Path, depth: usize, found: &mut Vec<PathBuf>) -> io:
         if is_dir && entry.file_name() == ".baton" {
             continue;
         }
-        if is_dir && depth < DEPTH_MOST && found.len() <= FILES_MOST {
-            walk(folder, &path, depth + 1, found)?;
-        } else if !is_dir {
+        if !is_dir {
             found.push(path);
+            if found.len() > FILES_MOST {
+                let many = format!("there are more than {FILES_MOST} files to look through");
+                return Err(io::Error::other(many));
+            }
+        } else if depth < DEPTH_MOST {
+            walk(folder, &path, depth + 1, found)?;
+        } else {
+            let deep = format!("it has folders more than {DEPTH_MOST} deep");
+            return Err(io::Error::other(deep));
         }
     }
     Ok(())
 }
 
 fn file_digest(path: &Path) -> io::Result<Digest> {
+    // Before it is opened: a pipe would be waited for, a device has no end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 128 * 1024];
@@ -119,6 +134,10 @@ fn file_digest(path: &Path) -> io::Result<Digest> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -151,5 +170,45 @@ mod tests {
             assert!(why.contains(word), "{why}");
         }
         assert!(digest(folder.path(), &[]).is_err());
+    }
+
+    #[test]
+    fn a_release_that_cannot_be_taken_in_whole_has_no_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        let deep = vec!["d"; DEPTH_MOST + 2].join("/");
+        fs::create_dir_all(at.join("deep").join(deep)).unwrap();
+        fs::create_dir(at.join("odd")).unwrap();
+        let odd = OsStr::from_bytes(b"odd/a\xff");
+        fs::write(at.join(odd), "1").unwrap();
+        fs::create_dir(at.join("device")).unwrap();
+        symlink("/dev/zero", at.join("device/zero")).unwrap();
+        fs::create_dir(at.join("folder")).unwrap();
+        symlink("../odd", at.join("folder/odd")).unwrap();
+        for (artifact, word) in [
+            ("deep", "64 deep"),
+            ("deep/**/*.bin", "64 deep"),
+            ("odd", "not UTF-8"),
+            ("device", "device/zero cannot be read: it is not a file"),
+            ("folder/*", "folder/odd cannot be read: it is not a file"),
+        ] {
+            let why = digest(at, &[artifact]).unwrap_err();
+            assert!(why.contains(word), "{artifact}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_backslash_is_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path();
+        fs::create_dir_all(at.join("dist/a")).unwrap();
+        fs::write(at.join("dist/a/b"), "1").unwrap();
+        fs::write(at.join(r"dist/a\b"), "2").unwrap();
+        let before = digest(at, &["dist"]).unwrap();
+        fs::write(at.join("dist/a/b"), "3").unwrap();
+        let after = digest(at, &["dist"]).unwrap();
+        fs::write(at.join(r"dist/a\b"), "4").unwrap();
+        let last = digest(at, &["dist"]).unwrap();
+        assert!(before != after && after != last);
     }
 }

@@ -19,7 +19,7 @@ mod status;
 mod waive;
 mod word;
 
-use crate::args::{Command, RecordAction};
+use crate::args::{Command, Format, RecordAction};
 use crate::desk::Desk;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -28,6 +28,7 @@ use crate::settings::Settings;
 
 /// Carries out a command.
 pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Exit, Failure> {
+    known_format(&command, settings.format)?;
     match command {
         Command::Init => init::run(settings, out),
         Command::Lint { schema } => lint::run(settings, out, schema),
@@ -42,6 +43,21 @@ pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Ex
             at_desk(command, &mut desk, out)
         }
     }
+}
+
+/// Refuses a format that the command has no words in.
+fn known_format(command: &Command, format: Format) -> Result<(), Failure> {
+    let knows = match format {
+        Format::Text | Format::Json => true,
+        Format::Sarif | Format::Junit | Format::Markdown => {
+            matches!(command, Command::Check { .. } | Command::Parity { .. })
+        }
+    };
+    if knows {
+        return Ok(());
+    }
+    let only = "only `check` and `parity` answer in this format";
+    Err(Failure::wrong(only).hint("leave `--format` out, or ask for `--format json`"))
 }
 
 fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {

@@ -2,19 +2,21 @@
 //! ledger is open, and the gate's facts are folded from a snapshot that is bound
 //! to the ledger's head.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::Read as _;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
-use baton_core::diag::{Code, Note};
+use baton_core::diag::Note;
 use baton_core::event::Event;
 use baton_core::gate::{Facts, Readings};
-use baton_core::handoff::contract::{self, Contract, Freeze};
-use baton_core::handoff::plan::{self, Linted, Plan};
-use baton_core::handoff::runbook::{self, Runbook};
+use baton_core::handoff::contract::{Contract, Freeze};
+use baton_core::handoff::plan::{self, Plan};
+use baton_core::handoff::runbook::Runbook;
 use baton_core::id::{Digest, EnvName, Handle, HandoffId, RunId, Seq, canonical};
 use baton_core::ledger::clock::believe;
 use baton_core::ledger::{Draft, Entry};
@@ -25,120 +27,20 @@ use baton_engine::real::{RealWorld, random};
 use baton_engine::shell::Shell;
 use baton_engine::shell::ssh::Ssh;
 use baton_engine::{calendar, release};
-use baton_store::{Log as _, SqliteLog};
+use baton_store::{Log as _, SqliteLog, StoreError};
 use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
 
 pub(crate) use baton_engine::real::{holder, is_gone};
+pub(crate) use files::Files;
 
 use crate::failure::{Failure, Kind};
-use crate::render::Sources;
 use crate::settings::Settings;
 
-/// The most a contract or a runbook may have; the readers refuse more, this
-/// keeps such a file out of memory.
-const FILE_MOST: u64 = 16 * 1024 * 1024;
 /// How many entries are read at a time.
 const PAGE: usize = 10_000;
 /// A snapshot of the facts is kept again after so many new entries.
 const SNAPSHOT_EVERY: u64 = 200;
-
-/// Both files, as far as they could be read.
-pub(crate) struct Files {
-    /// The contract, when it could be read.
-    pub(crate) contract: Option<Contract>,
-    /// The runbook, when it could be read.
-    pub(crate) runbook: Option<Runbook>,
-    /// Everything that is wrong with them, in the order of the files.
-    pub(crate) notes: Vec<Note>,
-    /// Their texts.
-    pub(crate) sources: Sources,
-    /// What was looked up for the plan, when both could be read.
-    linted: Option<Linted>,
-}
-
-impl Files {
-    /// Reads both files and says everything that is wrong with them.
-    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
-        let bytes = read_bounded(&settings.file)?;
-        let (contract, mut notes) = contract::parse(&bytes);
-        let mut sources = Sources {
-            contract: (settings.file.display().to_string(), text(&bytes)),
-            ..Sources::default()
-        };
-        let mut runbook = None;
-        if let Some(contract) = &contract {
-            notes.extend(contract::check(contract));
-            let name = contract.runbook.value.clone();
-            match read_bounded(&settings.folder.join(&name)) {
-                Ok(bytes) => {
-                    let (read, more) = runbook::parse(&bytes);
-                    notes.extend(more);
-                    runbook = read;
-                    sources.runbook = (name, text(&bytes));
-                }
-                Err(failure) => {
-                    let says = format!(
-                        "the runbook {name} cannot be read: {}",
-                        failure.causes.join(": ")
-                    );
-                    let note = Note::error("contract.reference", says)
-                        .next("`baton init` writes one, or name the file under `runbook:`");
-                    notes.push(
-                        contract
-                            .runbook
-                            .span
-                            .map_or_else(|| note.clone(), |at| note.clone().at(at)),
-                    );
-                }
-            }
-        }
-        let mut linted = None;
-        if let (Some(contract), Some(runbook)) = (&contract, &runbook) {
-            let found = plan::lint(contract, runbook);
-            notes.extend_from_slice(&found.notes);
-            linted = Some(found);
-        }
-        notes.sort_by_key(|note| note.span.map(|span| (span.file, span.line, span.column)));
-        notes.dedup();
-        Ok(Self {
-            contract,
-            runbook,
-            notes,
-            sources,
-            linted,
-        })
-    }
-
-    /// Whether anything makes the files unusable: an error that is not one of
-    /// the gate's blockers, which a waiver may set aside.
-    pub(crate) fn broken(&self) -> bool {
-        self.contract.is_none()
-            || self.runbook.is_none()
-            || self.notes.iter().any(|note| {
-                note.severity != baton_core::diag::Severity::Warning
-                    && Code::blocker(note.code.0).is_none()
-            })
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn read_bounded(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: &dyn std::error::Error| {
-        Failure::new(Kind::Files, format!("cannot read {}", path.display()))
-            .because(error)
-            .hint("`baton init` writes a contract and a runbook; `--file` names another contract")
-    };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(|error| failed(&error))?;
-    let _read = file
-        .take(FILE_MOST)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failed(&error))?;
-    Ok(bytes)
-}
 
 /// What a command works on.
 pub(crate) struct Desk {
@@ -165,17 +67,12 @@ impl Desk {
     pub(crate) fn open(settings: &Settings) -> Result<Self, Failure> {
         let files = Files::read(settings)?;
         if files.broken() {
-            let count = files.notes.len();
-            let mut failure = Failure::new(
-                Kind::Files,
-                format!(
-                    "the files are not valid: {count} {}",
-                    if count == 1 { "error" } else { "errors" }
-                ),
-            )
-            .hint("`baton lint` shows each with its place");
-            failure.notes = files.notes;
-            return Err(failure);
+            let count = files.errors();
+            let errors = if count == 1 { "error" } else { "errors" };
+            let says = format!("the files are not valid: {count} {errors}");
+            return Err(
+                Failure::new(Kind::Files, says).hint("`baton lint` shows each with its place")
+            );
         }
         let (Some(contract), Some(runbook)) = (files.contract, files.runbook) else {
             return Err(Failure::new(Kind::Bug, "valid files without content"));
@@ -297,6 +194,34 @@ impl Desk {
         Ok(entries)
     }
 
+    /// Appends what was decided on the facts as they are here, all of it or
+    /// nothing. `false`: somebody else appended since, and the facts are new, so
+    /// it has to be decided again.
+    pub(crate) fn append_decided(
+        &mut self,
+        run: Option<&RunId>,
+        said: Vec<(Handle, Event)>,
+    ) -> Result<bool, Failure> {
+        let at = Timestamp::now();
+        let drafts = said
+            .into_iter()
+            .map(|(by, event)| Draft {
+                at,
+                by,
+                handoff: self.plan.handoff.clone(),
+                run: run.cloned(),
+                event,
+            })
+            .collect();
+        let appended = match self.log.append(drafts, Some(self.head), None) {
+            Ok(_entries) => true,
+            Err(StoreError::Conflict { .. }) => false,
+            Err(error) => return Err(error.into()),
+        };
+        self.catch_up()?;
+        Ok(appended)
+    }
+
     /// Appends a person's word to a run, if it is legal where the run stands.
     pub(crate) fn say_in_run(
         &mut self,
@@ -310,7 +235,8 @@ impl Desk {
             let draft = Draft {
                 at: Timestamp::now(),
                 by: by.clone(),
-                handoff: self.plan.handoff.clone(),
+                // Another handoff may keep its runs in this ledger, too.
+                handoff: state.plan.handoff.clone(),
                 run: Some(run.clone()),
                 event: event.clone(),
             };
@@ -322,7 +248,7 @@ impl Desk {
                     return Ok(state);
                 }
                 // Somebody was faster: look again whether it is still legal.
-                Err(baton_store::StoreError::Conflict { .. }) => {}
+                Err(StoreError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -401,6 +327,16 @@ impl Desk {
 
     /// What the gate needs to know of the present moment.
     pub(crate) fn readings(&mut self, at_launch: bool) -> Result<Readings, Failure> {
+        let release = self.release();
+        self.readings_of(release, at_launch)
+    }
+
+    /// The same, of a release that was read before.
+    pub(crate) fn readings_of(
+        &mut self,
+        release: Result<Digest, String>,
+        at_launch: bool,
+    ) -> Result<Readings, Failure> {
         let digests: Vec<Digest> = self.facts.fingerprint_blobs().cloned().collect();
         let mut fingerprints: BTreeMap<Digest, Fingerprint> = BTreeMap::new();
         for digest in digests {
@@ -409,6 +345,7 @@ impl Desk {
                 let _new = fingerprints.insert(digest, read);
             }
         }
+        let zone = zone_of(&self.plan);
         let calendars = self
             .contract
             .launch
@@ -417,13 +354,13 @@ impl Desk {
             .filter_map(|freeze| match freeze {
                 Freeze::Calendar(name) => Some((
                     name.clone(),
-                    calendar::read(&self.settings.folder.join(name)),
+                    calendar::read(&self.settings.folder.join(name), &zone),
                 )),
                 Freeze::Span { .. } => None,
             });
         let calendars = calendars.collect();
         Ok(Readings {
-            release: self.release(),
+            release,
             present: self.present()?,
             fingerprints,
             calendars,
@@ -484,6 +421,16 @@ impl Desk {
         })
     }
 
+    /// The run that the room talks about: as said, or the open one.
+    pub(crate) fn talked_about(&mut self) -> Result<Option<RunId>, Failure> {
+        if let Some(run) = &self.settings.run {
+            // Nothing is said about a run that there is not.
+            let _there = fold(&mut self.log, run)?;
+            return Ok(Some(run.clone()));
+        }
+        Ok(self.facts.open_run().cloned())
+    }
+
     /// The latest run, open or over.
     pub(crate) fn latest_run(&mut self) -> Result<RunId, Failure> {
         if let Some(run) = &self.settings.run {
@@ -517,6 +464,14 @@ impl Desk {
     }
 }
 
+/// The zone in which the window is written, else the one of this machine.
+pub(crate) fn zone_of(plan: &Plan) -> TimeZone {
+    let window = plan.contract.launch.window;
+    window
+        .and_then(|window| Offset::from_seconds(window.offset_s).ok())
+        .map_or_else(TimeZone::system, TimeZone::fixed)
+}
+
 /// This very program, which is also the wrapper of attempts.
 pub(crate) fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe()
@@ -530,7 +485,12 @@ pub(crate) fn draw() -> u64 {
 
 fn open_ledger(settings: &Settings) -> Result<SqliteLog, Failure> {
     let folder = settings.own_folder();
-    fs::create_dir_all(&folder).map_err(|error| Failure::unwritten(&folder, &error))?;
+    // What commands printed and people said is for those who work here.
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder);
+    made.map_err(|error| Failure::unwritten(&folder, &error))?;
     Ok(SqliteLog::open(&folder.join("ledger.db"))?)
 }
 
@@ -544,4 +504,49 @@ fn git_email(folder: &Path) -> Option<String> {
         .ok()?;
     let email = String::from_utf8(done.stdout).ok()?.trim().to_lowercase();
     (!email.is_empty()).then_some(email)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::args::Global;
+
+    #[test]
+    fn what_was_decided_before_somebody_spoke_is_not_appended() {
+        let folder = tempfile::tempdir().unwrap();
+        let found = baton_core::handoff::draft::Found {
+            folder: "shop".to_owned(),
+            people: Vec::new(),
+            test: None,
+            version: None,
+            artifacts: Vec::new(),
+            today: Timestamp::now(),
+            zone: "UTC".to_owned(),
+        };
+        let (contract, runbook) = baton_core::handoff::draft::draft(&found);
+        let file = folder.path().join("handoff.yaml");
+        fs::write(&file, contract).unwrap();
+        fs::write(folder.path().join("runbook.md"), runbook).unwrap();
+        let settings = Settings::resolve(&Global {
+            file,
+            speaker: None,
+            run: None,
+            format: crate::args::Format::Text,
+            yes: false,
+        });
+        let settings = settings.unwrap();
+        let open = || Desk::open(&settings).unwrap();
+        let (mut first, mut second) = (open(), open());
+        let says = |text: &str| {
+            let text = text.to_owned();
+            vec![(Handle::from("somebody"), Event::Said { text })]
+        };
+        assert!(second.append_decided(None, says("no-go")).unwrap());
+        assert!(!first.append_decided(None, says("go")).unwrap());
+        assert_eq!(first.log.head().unwrap().0, Seq(1), "nothing was appended");
+        // It knows now what was said, and may decide anew.
+        assert!(first.append_decided(None, says("go")).unwrap());
+    }
 }

@@ -7,7 +7,6 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use baton_core::diag::Note;
 use baton_core::ledger::clock::ClockWentBack;
 use baton_core::run::Illegal;
 use baton_engine::drive::DriveError;
@@ -56,8 +55,6 @@ pub(crate) struct Failure {
     pub(crate) causes: Vec<String>,
     /// What would make it pass.
     pub(crate) hints: Vec<String>,
-    /// Trouble in the files, each with its place.
-    pub(crate) notes: Vec<Note>,
 }
 
 impl Failure {
@@ -67,7 +64,6 @@ impl Failure {
             message: message.into(),
             causes: Vec::new(),
             hints: Vec::new(),
-            notes: Vec::new(),
         }
     }
 
@@ -122,8 +118,8 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let kind = match &error {
-            StoreError::Held { .. } => Kind::Held,
-            StoreError::Conflict { .. } | StoreError::Fenced => Kind::Refused,
+            StoreError::Held { .. } | StoreError::Fenced => Kind::Held,
+            StoreError::Conflict { .. } => Kind::Refused,
             _ => Kind::Part,
         };
         let hint = match &error {
@@ -152,7 +148,14 @@ impl From<StoreError> for Failure {
             ),
             StoreError::Fenced | StoreError::Refused(_) => None,
         };
-        let mut failure = Self::new(kind, error.to_string());
+        let message = match &error {
+            StoreError::Held { holder, .. } => {
+                format!("the run is driven by {}", from_where(holder))
+            }
+            StoreError::Fenced => "another Baton took this run over".to_owned(),
+            other => other.to_string(),
+        };
+        let mut failure = Self::new(kind, message);
         failure.hints.extend(hint.map(str::to_owned));
         let mut cause = error.source();
         while let Some(source) = cause {
@@ -160,6 +163,15 @@ impl From<StoreError> for Failure {
             cause = source.source();
         }
         failure
+    }
+}
+
+/// Who and where, of a lease's holder: `omar on vm`, without the process.
+fn from_where(holder: &str) -> String {
+    let words: Vec<&str> = holder.split(' ').collect();
+    match words.as_slice() {
+        [who, "on", host, ..] => format!("{who}, on {host}"),
+        _ => holder.to_owned(),
     }
 }
 

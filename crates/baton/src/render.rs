@@ -5,6 +5,8 @@
 //! terminal that wants it. Text that comes from files, hosts or people is
 //! stripped of control characters before it is shown.
 
+pub(crate) mod marks;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -23,6 +25,11 @@ use crate::failure::{Failure, Kind};
 const WIDTH_MOST: usize = 100;
 /// The narrowest that is still laid out.
 const WIDTH_LEAST: usize = 40;
+
+/// The narrowest that a column becomes.
+const COLUMN_LEAST: usize = 8;
+/// The narrowest that the last column becomes.
+const LAST_LEAST: usize = 20;
 
 /// What a piece of text is, and so how it looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,78 +76,6 @@ pub(crate) struct Mark {
     pub(crate) tone: Tone,
 }
 
-/// The marks of the whole program.
-pub(crate) mod marks {
-    use super::{Mark, Tone};
-
-    /// Answered.
-    pub(crate) const ANSWERED: Mark = Mark {
-        sign: "✓",
-        word: "answered",
-        tone: Tone::Good,
-    };
-    /// Open.
-    pub(crate) const OPEN: Mark = Mark {
-        sign: "✗",
-        word: "open",
-        tone: Tone::Bad,
-    };
-    /// Declined.
-    pub(crate) const DECLINED: Mark = Mark {
-        sign: "–",
-        word: "declined",
-        tone: Tone::Quiet,
-    };
-    /// Later.
-    pub(crate) const LATER: Mark = Mark {
-        sign: "·",
-        word: "later",
-        tone: Tone::Quiet,
-    };
-    /// Done.
-    pub(crate) const DONE: Mark = Mark {
-        sign: "✓",
-        word: "done",
-        tone: Tone::Good,
-    };
-    /// Under way.
-    pub(crate) const RUNNING: Mark = Mark {
-        sign: "▸",
-        word: "running",
-        tone: Tone::Accent,
-    };
-    /// Waiting for a person.
-    pub(crate) const WAITING: Mark = Mark {
-        sign: "?",
-        word: "waits",
-        tone: Tone::Warn,
-    };
-    /// Failed.
-    pub(crate) const FAILED: Mark = Mark {
-        sign: "✗",
-        word: "failed",
-        tone: Tone::Bad,
-    };
-    /// Undone.
-    pub(crate) const UNDONE: Mark = Mark {
-        sign: "↶",
-        word: "undone",
-        tone: Tone::Warn,
-    };
-    /// Left out.
-    pub(crate) const SKIPPED: Mark = Mark {
-        sign: "–",
-        word: "left out",
-        tone: Tone::Quiet,
-    };
-    /// To do.
-    pub(crate) const TODO: Mark = Mark {
-        sign: "·",
-        word: "to do",
-        tone: Tone::Quiet,
-    };
-}
-
 /// Where answers and trouble go.
 #[derive(Clone, Debug)]
 pub(crate) struct Out {
@@ -152,6 +87,8 @@ pub(crate) struct Out {
     pub(crate) json: bool,
     /// The lines of a page that is not shown yet.
     page: Option<RefCell<String>>,
+    /// Whether it stands beside the answer, on standard error.
+    beside: bool,
 }
 
 impl Out {
@@ -177,6 +114,21 @@ impl Out {
             width: width.clamp(WIDTH_LEAST, WIDTH_MOST),
             json: global.format == Format::Json,
             page: None,
+            beside: false,
+        }
+    }
+
+    /// Where to tell a story whose end is the answer: people read it as a part
+    /// of the answer, for programs it stands beside it, on standard error.
+    pub(crate) fn story(&self) -> Self {
+        Self {
+            colour: if self.json {
+                self.colour_err
+            } else {
+                self.colour
+            },
+            beside: self.json,
+            ..self.clone()
         }
     }
 
@@ -207,7 +159,11 @@ impl Out {
             return;
         }
         // A reader who went away wants no more.
-        let _gone = writeln!(io::stdout(), "{line}");
+        let _gone = if self.beside {
+            writeln!(io::stderr(), "{line}")
+        } else {
+            writeln!(io::stdout(), "{line}")
+        };
     }
 
     /// Whether answers are coloured.
@@ -297,15 +253,29 @@ impl Out {
         }
     }
 
-    /// A table: columns as wide as their widest cell. The last cell of a row
-    /// wraps and counts for no width, so a row of one cell is a heading.
+    /// A table: columns as wide as their widest cell, or where the window is too
+    /// narrow for that as wide as it allows. The last cell of a row takes what is
+    /// left and counts for no width, so a row of one cell is a heading.
     pub(crate) fn table(&self, indent: usize, rows: &[Vec<Cell>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let mut widths = vec![0; columns];
+        let mut last = 0;
         for row in rows {
-            let padded = row.len().saturating_sub(1);
-            for (i, cell) in row.iter().take(padded).enumerate() {
+            let Some((end, padded)) = row.split_last() else {
+                continue;
+            };
+            for (i, cell) in padded.iter().enumerate() {
                 widths[i] = widths[i].max(cell.text.width());
+            }
+            if !padded.is_empty() {
+                last = last.max(end.text.width().min(LAST_LEAST));
+            }
+        }
+        let gaps = 2 * columns.saturating_sub(1);
+        while indent + widths.iter().sum::<usize>() + gaps + last > self.width {
+            match widths.iter_mut().max() {
+                Some(widest) if *widest > COLUMN_LEAST => *widest -= 1,
+                _ => break,
             }
         }
         for row in rows {
@@ -314,29 +284,32 @@ impl Out {
     }
 
     fn row(&self, indent: usize, row: &[Cell], widths: &[usize]) {
-        let mut line = " ".repeat(indent);
-        let mut at = indent;
-        for (i, cell) in row.iter().enumerate() {
-            if i + 1 < row.len() {
-                let pad = widths[i] - cell.text.width();
-                let _written = write!(
-                    line,
-                    "{}{}  ",
-                    paint(self.colour, &cell.text, cell.tone),
-                    " ".repeat(pad)
-                );
-                at += widths[i] + 2;
-                continue;
-            }
-            let room = self.width.saturating_sub(at).max(20);
-            for (n, part) in wrap(&cell.text, room).into_iter().enumerate() {
-                if n > 0 {
-                    self.line(std::mem::replace(&mut line, " ".repeat(at)).trim_end());
+        let padded = row.len().saturating_sub(1);
+        let before = indent
+            + widths
+                .iter()
+                .take(padded)
+                .map(|width| width + 2)
+                .sum::<usize>();
+        let room = self.width.saturating_sub(before).max(LAST_LEAST);
+        let parts: Vec<Vec<String>> = row
+            .iter()
+            .enumerate()
+            .map(|(i, cell)| wrap(&cell.text, if i < padded { widths[i] } else { room }))
+            .collect();
+        let lines = parts.iter().map(Vec::len).max().unwrap_or(1);
+        for n in 0..lines {
+            let mut line = " ".repeat(indent);
+            for (i, cell) in row.iter().enumerate() {
+                let part = parts[i].get(n).map_or("", String::as_str);
+                line.push_str(&paint(self.colour, part, cell.tone));
+                if i < padded {
+                    let pad = widths[i].saturating_sub(part.width()) + 2;
+                    line.push_str(&" ".repeat(pad));
                 }
-                line.push_str(&paint(self.colour, &part, cell.tone));
             }
+            self.line(line.trim_end());
         }
-        self.line(line.trim_end());
     }
 
     /// A line of the feed: when, and what.
@@ -369,7 +342,7 @@ impl Out {
     /// Notes about files, each with its place, a caret and a hint.
     pub(crate) fn notes(&self, notes: &[Note], sources: &Sources) {
         for note in notes {
-            let shown = snippet(note, sources, self.colour_err);
+            let shown = snippet(note, sources, self.colour_err, self.width);
             let _gone = writeln!(io::stderr(), "{shown}\n");
         }
     }
@@ -381,15 +354,29 @@ impl Out {
             Kind::Bug => "a bug of ours",
             _ => "error",
         };
-        let paint = |text: &str, tone| paint(self.colour_err, text, tone);
-        let mut text = format!("{}: {}", paint(label, Tone::Bad), clean(&failure.message));
+        let mut message = failure.message.clone();
         for cause in &failure.causes {
-            let _written = write!(text, ": {}", clean(cause));
+            let _written = write!(message, ": {cause}");
         }
+        self.trouble(label, Tone::Bad, &message);
         for hint in &failure.hints {
-            let _written = write!(text, "\n{} {}", paint("hint:", Tone::Quiet), clean(hint));
+            self.trouble("hint", Tone::Quiet, hint);
         }
-        let _gone = writeln!(io::stderr(), "{text}");
+    }
+
+    /// A labelled line on standard error, wrapped.
+    fn trouble(&self, label: &str, tone: Tone, says: &str) {
+        let whole = format!("{label}: {}", clean(says));
+        for (n, line) in wrap(&whole, self.width).into_iter().enumerate() {
+            let labelled = line.strip_prefix(label).filter(|_| n == 0);
+            let _gone = match labelled {
+                Some(rest) => {
+                    let label = paint(self.colour_err, label, tone);
+                    writeln!(io::stderr(), "{label}{rest}")
+                }
+                None => writeln!(io::stderr(), "{line}"),
+            };
+        }
     }
 }
 
@@ -497,7 +484,7 @@ impl Sources {
     }
 }
 
-fn snippet(note: &Note, sources: &Sources, colour: bool) -> String {
+fn snippet(note: &Note, sources: &Sources, colour: bool, width: usize) -> String {
     let level = match note.severity {
         Severity::Error | Severity::Unknown => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -523,7 +510,7 @@ fn snippet(note: &Note, sources: &Sources, colour: bool) -> String {
     } else {
         Renderer::plain()
     };
-    renderer.render(&[group]).to_string()
+    renderer.term_width(width).render(&[group]).to_string()
 }
 
 #[cfg(test)]

@@ -43,10 +43,14 @@ impl Settings {
         })?;
         let var = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let speaker = global.speaker.clone().or_else(|| var(env_vars::BATON_AS));
-        let home = var(env_vars::BATON_HOME)
-            .map(PathBuf::from)
-            .or_else(|| var(env_vars::XDG_STATE_HOME).map(|home| Path::new(&home).join("baton")))
-            .or_else(|| var(env_vars::HOME).map(|home| Path::new(&home).join(".local/state/baton")))
+        // A folder may have any name, also one that is not UTF-8.
+        let place = |name: &str| {
+            let value = env::var_os(name).filter(|value| !value.is_empty());
+            value.map(PathBuf::from)
+        };
+        let home = place(env_vars::BATON_HOME)
+            .or_else(|| place(env_vars::XDG_STATE_HOME).map(|home| home.join("baton")))
+            .or_else(|| place(env_vars::HOME).map(|home| home.join(".local/state/baton")))
             .unwrap_or_else(|| folder.join(".baton/home"));
         let ssh = var(env_vars::BATON_SSH).unwrap_or_else(|| "ssh".to_owned());
         Ok(Self {

@@ -3,11 +3,11 @@
 //! Values reach a fence as environment variables only; secrets are references
 //! until the moment the edge starts the command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{State, fence};
 use crate::event::FenceRole;
-use crate::handoff::contract::{Contract, Criterion, Environment, Host, SecretRef};
+use crate::handoff::contract::{Bridge, Contract, Criterion, Environment, Host, SecretRef};
 use crate::handoff::plan::{Plan, Step};
 use crate::handoff::runbook::{DEFAULT_TIMEOUT, Fence};
 use crate::id::{AttemptId, EnvName, HostName, RunId};
@@ -26,6 +26,10 @@ pub struct Order {
     pub env: BTreeMap<String, String>,
     /// Secrets, by the variable that is to hold them.
     pub secrets: BTreeMap<String, SecretRef>,
+    /// Variables in which Baton was given secrets. The command sees them only
+    /// where [`secrets`](Self::secrets) names them: what it sees else it could
+    /// print, and nobody would mask it.
+    pub withheld: BTreeSet<String>,
     /// How long it may take.
     pub timeout: Duration,
 }
@@ -79,6 +83,7 @@ pub fn criterion(
             .filter(|(name, _)| names(command, name))
             .map(|(name, reference)| (name.clone(), reference.clone()))
             .collect(),
+        withheld: withheld(&plan.contract),
         timeout: criterion.timeout.unwrap_or(DEFAULT_TIMEOUT),
     })
 }
@@ -87,6 +92,31 @@ pub fn criterion(
 fn names(text: &str, name: &str) -> bool {
     let mut words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words.any(|word| word == name)
+}
+
+/// Every variable that holds a secret of this contract, of whichever environment.
+fn withheld(contract: &Contract) -> BTreeSet<String> {
+    let environments = contract.environments.values();
+    let declared = environments.flat_map(|place| place.secrets.values());
+    let bridges = contract.room.defined().into_iter();
+    let bridges = bridges.flat_map(|room| room.notify.iter().filter_map(needs));
+    let references = declared.chain(bridges);
+    references
+        .filter_map(|reference| match reference {
+            SecretRef::Env(name) => Some(name.clone()),
+            SecretRef::File(_) | SecretRef::Command(_) => None,
+        })
+        .collect()
+}
+
+/// What a bridge needs to speak on its channel.
+fn needs(bridge: &Bridge) -> Option<&SecretRef> {
+    match bridge {
+        Bridge::Slack { url } => Some(url),
+        Bridge::Email { password, .. } => password.as_ref(),
+        Bridge::Webhook { secret, .. } => Some(secret),
+        Bridge::Matrix { token, .. } => Some(token),
+    }
 }
 
 fn of_fence(
@@ -121,6 +151,7 @@ fn of_fence(
         fence,
         env,
         secrets,
+        withheld: withheld(&plan.contract),
         timeout: step.written.timeout,
     })
 }

@@ -49,27 +49,26 @@ pub struct ProbeTarget {
     pub url: String,
     /// An answer that takes longer is bad; `None`: only failures are.
     pub slower_than: Option<Duration>,
+    /// How often to ask it, at least every 10 ms.
+    pub every: Duration,
 }
 
 /// Asks all its targets until it is dropped.
 #[derive(Debug)]
 pub struct Prober {
-    every: Duration,
     counted: Arc<Mutex<BTreeMap<MeasureId, Sample>>>,
     /// One per thread, never sent on: it ends when its sender is gone.
     running: Vec<Sender<()>>,
 }
 
 impl Prober {
-    /// Starts asking each target at once and then every `every` (at least 10 ms).
-    /// A probe that takes longer than that delays the next one of its target.
+    /// Starts asking each target at once and then in its rhythm. A probe that
+    /// takes longer than that delays the next one of its target.
     ///
     /// A target whose thread cannot be started gives no data, which the judge
     /// takes for blindness, never for health.
-    pub fn start(targets: Vec<ProbeTarget>, every: Duration) -> Self {
-        let every = every.max(EVERY_MIN);
+    pub fn start(targets: Vec<ProbeTarget>) -> Self {
         let mut prober = Self {
-            every,
             counted: Arc::default(),
             running: Vec::new(),
         };
@@ -83,10 +82,10 @@ impl Prober {
         self.running.clear();
         for target in targets {
             let (alive, stopped) = mpsc::channel();
-            let (every, counted) = (self.every, Arc::clone(&self.counted));
+            let counted = Arc::clone(&self.counted);
             let thread = thread::Builder::new().name("probe".to_owned());
             if thread
-                .spawn(move || keep_asking(&target, every, &stopped, &counted))
+                .spawn(move || keep_asking(&target, &stopped, &counted))
                 .is_ok()
             {
                 self.running.push(alive);
@@ -173,10 +172,10 @@ fn timeout(every: Duration, slower_than: Option<Duration>) -> Duration {
 /// The life of one thread: ask, count, wait for the beat, until `stopped`.
 fn keep_asking(
     target: &ProbeTarget,
-    every: Duration,
     stopped: &Receiver<()>,
     counted: &Mutex<BTreeMap<MeasureId, Sample>>,
 ) {
+    let every = target.every.max(EVERY_MIN);
     let agent = agent(timeout(every, target.slower_than));
     let mut beat = Instant::now();
     loop {
@@ -261,6 +260,7 @@ mod tests {
             arm,
             url,
             slower_than: Some(LONG),
+            every: SOON,
         }
     }
 
@@ -349,15 +349,12 @@ mod tests {
         let (address, _requests) = serve();
         let at = |path: &str| format!("http://{address}{path}");
         let errors = MeasureId::new("errors");
-        let prober = Prober::start(
-            vec![
-                target("errors", Arm::Canary, at("/ok")),
-                target("errors", Arm::Canary, at("/broken")),
-                target("errors", Arm::Control, at("/ok")),
-                target("alone", Arm::Canary, GONE.to_owned()),
-            ],
-            SOON,
-        );
+        let prober = Prober::start(vec![
+            target("errors", Arm::Canary, at("/ok")),
+            target("errors", Arm::Canary, at("/broken")),
+            target("errors", Arm::Control, at("/ok")),
+            target("alone", Arm::Canary, GONE.to_owned()),
+        ]);
         let all = gather(&prober, |all| {
             let errors = all.get("errors").cloned().unwrap_or_default();
             let alone = all.get("alone").cloned().unwrap_or_default();
@@ -382,7 +379,7 @@ mod tests {
             ..target("speed", Arm::Canary, format!("http://{address}/ok"))
         };
         for (slower_than, all_bad) in [(Duration::ZERO, true), (LONG, false)] {
-            let prober = Prober::start(vec![slow(Some(slower_than))], SOON);
+            let prober = Prober::start(vec![slow(Some(slower_than))]);
             let all = gather(&prober, |all| {
                 all.get("speed").is_some_and(|s| s.canary.total >= 3)
             });
@@ -397,7 +394,7 @@ mod tests {
     fn new_targets_replace_the_old_ones_and_keep_what_was_counted() {
         let (address, requests) = serve();
         let at = |path: &str| format!("http://{address}{path}");
-        let mut prober = Prober::start(vec![target("errors", Arm::Control, at("/a"))], SOON);
+        let mut prober = Prober::start(vec![target("errors", Arm::Control, at("/a"))]);
         // The second question is asked after the first answer was counted.
         assert_eq!(requests.recv_timeout(LONG).unwrap(), "/a");
         assert_eq!(requests.recv_timeout(LONG).unwrap(), "/a");
@@ -416,13 +413,31 @@ mod tests {
     }
 
     #[test]
+    fn each_target_is_asked_in_its_own_rhythm() {
+        let (address, requests) = serve();
+        let at = |path: &str| target("errors", Arm::Canary, format!("http://{address}{path}"));
+        let seldom = ProbeTarget {
+            every: Duration::from_secs(3_600),
+            ..at("/seldom")
+        };
+        let prober = Prober::start(vec![at("/often"), seldom]);
+        let _all = gather(&prober, |all| {
+            all.get("errors").is_some_and(|s| s.canary.total >= 20)
+        });
+        let asked: Vec<String> = requests.try_iter().collect();
+        let seldom = asked.iter().filter(|path| *path == "/seldom").count();
+        assert_eq!(seldom, 1, "{asked:?}");
+    }
+
+    #[test]
     fn a_dropped_prober_leaves_no_thread_behind() {
         let (address, requests) = serve();
         let mute = ProbeTarget {
             slower_than: None,
+            every: Duration::from_millis(100),
             ..target("errors", Arm::Canary, format!("http://{address}/mute"))
         };
-        let prober = Prober::start(vec![mute.clone(), mute], Duration::from_millis(100));
+        let prober = Prober::start(vec![mute.clone(), mute]);
         // Both are in the middle of a probe now.
         requests.recv_timeout(LONG).unwrap();
         requests.recv_timeout(LONG).unwrap();
@@ -438,8 +453,11 @@ mod tests {
     #[test]
     fn a_drop_between_two_beats_ends_at_once() {
         let (address, _requests) = serve();
-        let target = target("errors", Arm::Canary, format!("http://{address}/ok"));
-        let prober = Prober::start(vec![target], Duration::from_secs(3_600));
+        let target = ProbeTarget {
+            every: Duration::from_secs(3_600),
+            ..target("errors", Arm::Canary, format!("http://{address}/ok"))
+        };
+        let prober = Prober::start(vec![target]);
         gather(&prober, |all| all.contains_key("errors"));
         let shared = Arc::downgrade(&prober.counted);
         drop(prober);

@@ -143,6 +143,9 @@ impl Local {
         };
         let spec = serde_json::to_string(&spec).map_err(io::Error::from)?;
         let mut command = Command::new(&self.program);
+        for name in &order.withheld {
+            let _command = command.env_remove(name);
+        }
         let _command = command
             .arg("attempt")
             .arg(&place)

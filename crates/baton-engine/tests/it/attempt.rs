@@ -1,6 +1,6 @@
 //! Commands as real processes: how they end, what they leave, who finds them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -53,6 +53,7 @@ pub(crate) fn order(body: &str) -> Order {
         },
         env: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        withheld: BTreeSet::new(),
         timeout: Span::from_secs(60),
     }
 }

@@ -22,7 +22,7 @@ use crate::sshd::Sshd;
 
 /// One rehearsal of one step whose fences count how often they ran, on a host
 /// behind ssh if that is said.
-fn rehearsal(folder: &Path, ssh: Option<&str>) -> (SqliteLog, RunId) {
+pub(crate) fn rehearsal(folder: &Path, ssh: Option<&str>) -> (SqliteLog, RunId) {
     let mut plan: Plan = plan(&[Kind::of(Nature::Provable, Conduct::Works)]);
     let environments = plan.contract.environments.values_mut();
     for host in environments.flat_map(|environment| environment.hosts.values_mut()) {
@@ -65,7 +65,7 @@ fn rehearsal(folder: &Path, ssh: Option<&str>) -> (SqliteLog, RunId) {
     (log, run)
 }
 
-fn world(folder: &Path, ssh: Ssh) -> RealWorld {
+pub(crate) fn world(folder: &Path, ssh: Ssh) -> RealWorld {
     let (attempts, wrapper) = (folder.join("attempts"), PathBuf::from(WRAPPER));
     let shell = Shell::new(folder.to_owned(), attempts, wrapper, ssh);
     RealWorld::quiet(shell, folder.to_owned())

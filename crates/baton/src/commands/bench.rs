@@ -1,6 +1,7 @@
 //! `bench-ledger` fills the ledger with plausible events, so that a gate can be
 //! timed on a long past; `bench-run` drives a launch whose commands end at once
-//! (`cargo xtask bench`). Hidden: what they write is true of nothing.
+//! (`cargo xtask bench`). Hidden: what they write is true of nothing, so only a
+//! handoff that is called `bench` takes it.
 
 mod idle;
 
@@ -28,8 +29,22 @@ pub(crate) use idle::run;
 /// How many events are appended at a time.
 const BATCH: usize = 1000;
 
+/// The name of the one handoff about which untrue things are written.
+const NAME: &str = "bench";
+
+/// Refuses to write what is not true into the ledger of a real handoff.
+fn made_up(desk: &Desk) -> Result<(), Failure> {
+    let name = &desk.contract.name.value;
+    if name == NAME {
+        return Ok(());
+    }
+    let says = format!("what this command writes is not true, and {name} is a real handoff");
+    Err(Failure::wrong(says).hint(format!("it is for a contract with `name: {NAME}`")))
+}
+
 /// `baton bench-ledger --events N`.
 pub(crate) fn fill(desk: &mut Desk, out: &Out, events: usize) -> Result<Exit, Failure> {
+    made_up(desk)?;
     let release = desk.release().unwrap_or_else(|_none| Digest::of(b"bench"));
     let kinds = kinds(desk, &release);
     let mut written = 0;

@@ -1,9 +1,9 @@
 //! Driving a run from a terminal: the feed, Ctrl-C, and what is said at the end.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use baton_core::event::{Event, Outcome, RunKind};
+use baton_core::event::{Event, Outcome};
 use baton_core::id::{Handle, RunId};
 use baton_core::ledger::Entry;
 use baton_core::review::timeline::{Feed, Weight};
@@ -15,6 +15,7 @@ use baton_engine::drive::{Driver, Halted, plan};
 use baton_engine::real::RealWorld;
 use baton_store::{Lease, Log as _};
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -28,9 +29,18 @@ use crate::render::{Out, Tone};
 const UNDER_WAY: &str =
     "what is under way is seen to its end first; Ctrl-C again leaves it running by itself";
 
-/// Drives a run until it is over, frozen, or the person here leaves.
-pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Result<Exit, Failure> {
-    let mut world = RealWorld::new(desk.shell()?, desk.settings.own_folder(), interrupts()?);
+/// Drives a run until it is over, frozen, or the person here leaves, which
+/// `ctrl_c` says: listened to since before the run was there to be driven.
+pub(crate) fn drive(
+    desk: &mut Desk,
+    out: &Out,
+    run: &RunId,
+    me: &Handle,
+    ctrl_c: Interrupts,
+) -> Result<Exit, Failure> {
+    let told = &out.story();
+    let own = desk.settings.own_folder();
+    let mut world = RealWorld::new(desk.shell()?, own, ctrl_c.count, ctrl_c.before);
     let _seat = Seat::at_terminal(desk, me)?;
     let steal = driver_is_gone(desk, run)?;
     let plan = plan(&mut desk.log, run)?;
@@ -39,7 +49,7 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
     desk.each_of(run, |entry| drop(feed.take(&entry)))?;
     let mut asked: Vec<Waiting> = Vec::new();
     let mut observer = |entry: &Entry, state: &State| {
-        show(out, &mut feed, entry);
+        show(told, &mut feed, entry);
         if matches!(entry.event, Event::Paused { .. }) && state.active().next().is_some() {
             out.progress(UNDER_WAY);
         }
@@ -47,10 +57,11 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
         if now != asked {
             now.iter()
                 .filter(|waiting| !asked.contains(waiting))
-                .for_each(|waiting| ask(out, waiting));
+                .for_each(|waiting| ask(told, waiting));
             asked = now;
         }
     };
+    told.line(told.paint(zone(), Tone::Quiet));
     let driver = Driver::take(
         &mut desk.log,
         &mut world,
@@ -62,7 +73,13 @@ pub(crate) fn drive(desk: &mut Desk, out: &Out, run: &RunId, me: &Handle) -> Res
     )?;
     let (halted, state) = driver.drive()?;
     desk.catch_up()?;
-    Ok(report(out, &halted, &state))
+    let exit = exit_of(&halted, &state);
+    if out.json {
+        out.json(&for_programs(&halted, &state));
+    } else {
+        report(out, &halted, &state);
+    }
+    Ok(exit)
 }
 
 /// Who drives the run now, by their lease.
@@ -82,18 +99,44 @@ fn driver_is_gone(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
     Ok(held.iter().any(|lease| is_gone(&lease.holder)))
 }
 
-/// Counts how often the person at the terminal asks to stop.
-fn interrupts() -> Result<Arc<AtomicU32>, Failure> {
-    let count = Arc::new(AtomicU32::new(0));
-    let mut signals = Signals::new([SIGINT, SIGTERM])
-        .map_err(|error| Failure::part("cannot hear Ctrl-C").because(&error))?;
-    let heard = count.clone();
-    let _thread = std::thread::spawn(move || {
-        for _signal in signals.forever() {
-            let _before = heard.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    Ok(count)
+/// How often the person at the terminal asks to stop.
+pub(crate) struct Interrupts {
+    count: Arc<AtomicU32>,
+    before: u32,
+}
+
+impl Interrupts {
+    /// Whether they asked since this was made or asked last.
+    pub(crate) fn any(&mut self) -> bool {
+        let count = self.count.load(Ordering::Relaxed);
+        std::mem::replace(&mut self.before, count) != count
+    }
+}
+
+/// Listens for Ctrl-C and a request to end. From the first call on they end
+/// nothing by themselves: every place that waits has to ask.
+pub(crate) fn interrupts() -> Result<Interrupts, Failure> {
+    static COUNT: OnceLock<Arc<AtomicU32>> = OnceLock::new();
+    if COUNT.get().is_none() {
+        let mut signals = Signals::new([SIGINT, SIGTERM])
+            .map_err(|error| Failure::part("cannot hear Ctrl-C").because(&error))?;
+        let heard = COUNT.get_or_init(Arc::default);
+        let _thread = std::thread::spawn(move || {
+            for _signal in signals.forever() {
+                let _before = heard.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let count = Arc::clone(COUNT.get_or_init(Arc::default));
+    let before = count.load(Ordering::Relaxed);
+    Ok(Interrupts { count, before })
+}
+
+/// Where the clock of the feed stands.
+pub(crate) fn zone() -> String {
+    jiff::Zoned::now()
+        .strftime("times are %Z (%:z)")
+        .to_string()
 }
 
 /// One line of the feed.
@@ -202,66 +245,96 @@ fn settle(waiting: &Waiting, who: &str, step: &str, hosts: &str) -> (String, Opt
     )
 }
 
-/// What is said when the driver returns, and the exit status.
-fn report(out: &Out, halted: &Halted, state: &State) -> Exit {
+/// The exit status when the driver returns.
+fn exit_of(halted: &Halted, state: &State) -> Exit {
+    match halted {
+        // A rehearsal that was to break, and came back, went as asked.
+        Halted::Ended(Outcome::RolledBack)
+            if state.rehearsal() && state.terms.fail_at.is_some() =>
+        {
+            Exit::Good
+        }
+        Halted::Ended(outcome) => Exit::from(*outcome),
+        Halted::Frozen => Exit::Stopped,
+        Halted::Paused | Halted::Left => Exit::Paused,
+    }
+}
+
+/// What is said when the driver returns.
+fn report(out: &Out, halted: &Halted, state: &State) {
     let took = Duration::between(state.opened_at, Timestamp::now());
-    let what = if state.rehearsal() {
-        "rehearsal"
-    } else {
-        "launch"
-    };
+    let what = what(state);
     out.gap();
     match halted {
         Halted::Ended(outcome) => {
             let because = state.ended().map_or("", |(_, because)| because);
-            let as_asked = state.terms.what == RunKind::Rehearsal
-                && state.terms.fail_at.is_some()
-                && *outcome == Outcome::RolledBack;
             let (word, tone) = match outcome {
                 Outcome::Succeeded => ("succeeded", Tone::Good),
                 Outcome::RolledBack => ("rolled back", Tone::Warn),
                 Outcome::Stopped => ("stopped", Tone::Bad),
                 Outcome::Aborted => ("aborted", Tone::Bad),
             };
-            out.line(format!(
-                "{} after {took}: {}",
-                out.paint(format!("{what} {word}"), tone),
-                out.paint(because, Tone::Plain)
-            ));
+            out.text(&format!("{what} {word} after {took}: {because}"), 0, tone);
             out.next(match (outcome, state.rehearsal()) {
                 (_, true) => "baton check",
                 (Outcome::Succeeded, false) => "baton review",
                 (_, false) => "baton status, then baton review",
             });
-            if as_asked {
-                Exit::Good
-            } else {
-                Exit::from(*outcome)
-            }
         }
         Halted::Frozen => {
-            out.line(out.paint(
-                format!("{what} stands still until somebody decides"),
-                Tone::Bad,
-            ));
+            let says = format!("{what} stands still until somebody decides");
+            out.text(&says, 0, Tone::Bad);
             waits(state, Timestamp::now())
                 .iter()
                 .for_each(|waiting| ask(out, waiting));
-            Exit::Stopped
         }
         Halted::Paused => {
-            out.line(format!(
-                "{what} is paused at a safe point; nothing is under way"
-            ));
+            let says = format!("{what} is paused at a safe point; nothing is under way");
+            out.text(&says, 0, Tone::Plain);
             out.next("baton resume");
-            Exit::Paused
         }
         Halted::Left => {
-            out.line(format!(
-                "left the {what}; commands under way go on, and nothing is lost"
-            ));
+            let says = format!("left the {what}; commands under way go on, and nothing is lost");
+            out.text(&says, 0, Tone::Plain);
             out.next("baton resume");
-            Exit::Paused
         }
     }
+}
+
+fn what(state: &State) -> &'static str {
+    if state.rehearsal() {
+        "rehearsal"
+    } else {
+        "launch"
+    }
+}
+
+/// The same for programs; the feed stood beside it.
+fn for_programs(halted: &Halted, state: &State) -> Value {
+    let (plan, ended) = (&state.plan, state.ended());
+    let next: Vec<Value> = waits(state, Timestamp::now())
+        .iter()
+        .map(|waiting| {
+            let (says, command) = asked(waiting);
+            json!({ "step": waiting.step, "people": waiting.people, "says": says, "command": command })
+        })
+        .collect();
+    json!({
+        "format": 1,
+        "handoff": plan.contract.name.value,
+        "environment": plan.environment,
+        "release": plan.contract.release.version.value,
+        "run": state.run,
+        "what": what(state),
+        "state": match halted {
+            Halted::Ended(_) => "ended",
+            Halted::Frozen => "frozen",
+            Halted::Paused => "paused",
+            Halted::Left => "left",
+        },
+        "outcome": ended.map(|(outcome, _)| outcome),
+        "because": ended.map(|(_, because)| because),
+        "opened": state.opened_at,
+        "next": next,
+    })
 }

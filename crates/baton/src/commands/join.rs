@@ -5,19 +5,22 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 
 use baton_core::event::Event;
 use baton_core::id::{Epoch, Handle, Seq};
+use baton_core::ledger::Entry;
 use baton_core::review::timeline::Feed;
 use baton_core::time::Duration;
 use baton_store::{Log as _, SqliteLog};
 use clap::Parser as _;
 use jiff::Timestamp;
+use serde_json::json;
 
 use crate::args::{Args, Command};
-use crate::commands::drive::show;
+use crate::commands::drive::{Interrupts, interrupts, show, zone};
 use crate::desk::{Desk, holder};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -29,6 +32,10 @@ const SEAT: Duration = Duration::from_secs(6);
 const BEAT: std::time::Duration = std::time::Duration::from_secs(2);
 /// How often the ledger is looked at.
 const LOOK: std::time::Duration = std::time::Duration::from_millis(150);
+
+/// What one can do in the room.
+const HOW: &str = "Type a command (`next`, `done STEP`, `vote go --confidence 4`, …), a line that \
+                   begins with `:` to say it, or `leave`.";
 
 /// A seat in the room, kept until it is dropped.
 pub(crate) struct Seat {
@@ -42,10 +49,14 @@ impl Seat {
         if !io::stdin().is_terminal() {
             return Ok(None);
         }
-        let name = desk.seat(who);
+        /// How often this process sat down: a command that is typed in the room
+        /// may take a seat of its own, and gets up again.
+        static SEATS: AtomicU32 = AtomicU32::new(0);
+        let count = SEATS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{count}", desk.seat(who));
         let me = holder(who);
         let now = Timestamp::now();
-        // The same process may sit down again before its old seat has run out.
+        // Nobody alive has this name: it was left by a process with our number.
         let epoch = desk.log.lease(&name, &me, now, SEAT, true)?;
         let path = desk.settings.own_folder().join("ledger.db");
         let (stop, stopped) = mpsc::channel();
@@ -84,35 +95,47 @@ pub(crate) fn run(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     let seat = Seat::at_terminal(desk, &me)?;
     let sits = seat.is_some();
     if sits {
-        let run = desk.facts.open_run().cloned();
+        let run = desk.talked_about()?;
         let _joined = desk.append(&me, run.as_ref(), vec![Event::Joined])?;
-        out.line(format!(
-            "{} sits in the room of {}. Type a command (`next`, `done STEP`, `vote go --confidence 4`, …), a line that begins with `:` to say it, or `leave`.",
-            out.paint(me.as_str(), Tone::Strong),
-            desk.plan.handoff
-        ));
+        let told = out.story();
+        told.text(
+            &format!("{me} sits in the room of {}", desk.plan.handoff),
+            0,
+            Tone::Strong,
+        );
+        told.text(HOW, 0, Tone::Plain);
+        told.text(&zone(), 0, Tone::Quiet);
     }
-    let lines = sits.then(read_lines);
-    let left = listen(desk, out, &me, lines.as_ref());
+    let typed = if sits { Some(Typed::new()?) } else { None };
+    let left = listen(desk, out, &me, typed);
     drop(seat);
     if sits {
-        let run = desk.facts.open_run().cloned();
+        let run = desk.talked_about()?;
         let _left = desk.append(&me, run.as_ref(), vec![Event::Left])?;
     }
     left
 }
 
-fn read_lines() -> mpsc::Receiver<String> {
-    let (sender, lines) = mpsc::channel();
-    let _thread = std::thread::spawn(move || {
-        for line in io::stdin().lock().lines() {
-            let Ok(line) = line else { break };
-            if sender.send(line).is_err() {
-                break;
+/// What the person at the terminal types, and Ctrl-C.
+struct Typed {
+    lines: mpsc::Receiver<String>,
+    ctrl_c: Interrupts,
+}
+
+impl Typed {
+    fn new() -> Result<Self, Failure> {
+        let (sender, lines) = mpsc::channel();
+        let _thread = std::thread::spawn(move || {
+            for line in io::stdin().lock().lines() {
+                let Ok(line) = line else { break };
+                if sender.send(line).is_err() {
+                    break;
+                }
             }
-        }
-    });
-    lines
+        });
+        let ctrl_c = interrupts()?;
+        Ok(Self { lines, ctrl_c })
+    }
 }
 
 /// Shows the feed and takes commands until the person leaves. Without a
@@ -121,13 +144,17 @@ fn listen(
     desk: &mut Desk,
     out: &Out,
     me: &Handle,
-    lines: Option<&mpsc::Receiver<String>>,
+    mut typed: Option<Typed>,
 ) -> Result<Exit, Failure> {
     let mut feed = Feed::new(&desk.plan);
+    if let Some(run) = desk.talked_about()? {
+        // What was told before is not told again, but what follows needs it.
+        desk.each_of(&run, |entry| drop(feed.take(&entry)))?;
+    }
     let mut after = desk.log.head()?.0;
     loop {
         after = follow(desk, out, &mut feed, after)?;
-        let Some(lines) = lines else {
+        let Some(typed) = &mut typed else {
             if desk.facts.open_run().is_none() {
                 return Ok(Exit::Good);
             }
@@ -135,9 +162,16 @@ fn listen(
             desk.catch_up()?;
             continue;
         };
-        match lines.recv_timeout(LOOK) {
+        if typed.ctrl_c.any() {
+            return Ok(Exit::Good);
+        }
+        match typed.lines.recv_timeout(LOOK) {
             Ok(line) if matches!(line.trim(), "leave" | "exit" | "quit") => return Ok(Exit::Good),
-            Ok(line) => take(desk, out, me, line.trim()),
+            Ok(line) => {
+                take(desk, out, me, line.trim());
+                // What was asked of the command was not asked of the room.
+                let _heard = typed.ctrl_c.any();
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Good),
         }
@@ -154,7 +188,17 @@ fn follow(desk: &mut Desk, out: &Out, feed: &mut Feed, mut after: Seq) -> Result
         let handoff = desk.handoff();
         page.iter()
             .filter(|entry| entry.handoff == handoff)
-            .for_each(|entry| show(out, feed, entry));
+            .for_each(|entry| tell(out, feed, entry));
+    }
+}
+
+/// A line of the feed; for programs an object of its own on each line.
+fn tell(out: &Out, feed: &mut Feed, entry: &Entry) {
+    if !out.json {
+        show(out, feed, entry);
+    } else if let Some(line) = feed.take(entry) {
+        let told = json!({ "format": 1, "at": line.at, "by": line.by, "says": line.says });
+        out.line(told.to_string());
     }
 }
 
@@ -172,19 +216,16 @@ fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) {
         .chain(words.into_iter().skip_while(|w| w == "baton"));
     let taken = Args::try_parse_from(named)
         .map_err(|error| {
-            Failure::wrong(
-                error
-                    .to_string()
-                    .lines()
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
-            )
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            let wrong = Failure::wrong(first.strip_prefix("error: ").unwrap_or(first));
+            wrong.hint("`baton --help` in another terminal lists the commands")
         })
         .and_then(|args| match args.command {
             Command::Join
             | Command::Launch { .. }
             | Command::Rehearse { .. }
+            | Command::Status { watch: true }
             | Command::Demo { .. } => Err(Failure::wrong("that needs a terminal of its own")),
             command => {
                 let mut settings = desk.settings.clone();

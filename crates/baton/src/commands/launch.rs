@@ -7,7 +7,6 @@ use baton_core::event::{Event, RunKind, RunTerms};
 use baton_core::gate::{Answer, Verdict, assess, unproven};
 use baton_core::handoff::plan::Plan;
 use baton_core::id::{Digest, EnvName, Handle, RunId, StepId};
-use baton_store::{Log as _, StoreError};
 use jiff::Timestamp;
 
 use crate::commands::join::Seat;
@@ -46,14 +45,16 @@ pub(crate) fn rehearse(
         ))
         .hint("if that is meant, say so with `--yes`"));
     }
+    let told = out.story();
     let plan = desk.plan_for(&environment)?;
     let fail_at = fail_at.map(|id| known_step(&plan, id)).transpose()?;
-    let release = release(desk)?;
+    let release = known(desk.release())?;
     let run = RunId::made(Timestamp::now(), draw());
+    let ctrl_c = drive::interrupts()?;
     let count = plan.steps.len();
-    out.line(format!(
+    told.line(format!(
         "rehearsing {count} steps in {}: forward, back, and forward again",
-        out.paint(environment.as_str(), Tone::Strong)
+        told.paint(environment.as_str(), Tone::Strong)
     ));
     let terms = terms(
         desk,
@@ -63,8 +64,11 @@ pub(crate) fn rehearse(
         fail_at,
         Vec::new(),
     )?;
-    open(desk, &me, &run, terms)?;
-    drive::drive(desk, out, &run, &me)
+    // Unless somebody opened another one in the same moment.
+    while !opened(desk, &me, &run, &terms)? {
+        none_is_open(desk)?;
+    }
+    drive::drive(desk, out, &run, &me, ctrl_c)
 }
 
 /// `baton launch`.
@@ -72,71 +76,115 @@ pub(crate) fn launch(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Exit, 
     let me = desk.me()?;
     none_is_open(desk)?;
     let seat = Seat::at_terminal(desk, &me)?;
-    let verdict = ready(desk, out, no_wait)?;
-    if verdict.verdict != Answer::Ready {
-        check::show(desk, out, &desk.plan.clone(), &verdict);
-        let open: Vec<&str> = open_questions(&verdict)
-            .into_iter()
-            .map(Question::key)
-            .collect();
-        let open = baton_core::diag::list(&open, 8);
-        let kind = if verdict.verdict == Answer::Inconclusive {
-            Kind::Part
-        } else {
-            Kind::Refused
-        };
-        return Err(
-            Failure::new(kind, format!("the launch is refused: {open} open"))
-                .hint("`baton check` says what would make it pass"),
-        );
-    }
-    let release = release(desk)?;
-    let plan = desk.plan.clone();
-    let unproven = unproven(&plan, &desk.facts, Timestamp::now());
+    let told = out.story();
     let run = RunId::made(Timestamp::now(), draw());
-    let terms = terms(desk, RunKind::Launch, &plan, release, None, unproven)?;
-    open(desk, &me, &run, terms)?;
-    out.line(format!(
+    let mut ctrl_c = drive::interrupts()?;
+    let mut room = Room::default();
+    loop {
+        let (verdict, release) = room.fills(desk, &told, no_wait, &mut ctrl_c)?;
+        if verdict.verdict != Answer::Ready {
+            return Err(refused(desk, out, &verdict));
+        }
+        let plan = desk.plan.clone();
+        let unproven = unproven(&plan, &desk.facts, Timestamp::now());
+        let release = known(release)?;
+        let terms = terms(desk, RunKind::Launch, &plan, release, None, unproven)?;
+        // What was said since the verdict may speak against it.
+        if opened(desk, &me, &run, &terms)? {
+            break;
+        }
+        none_is_open(desk)?;
+    }
+    let contract = &desk.contract;
+    told.line(format!(
         "launching {} {} in {}",
-        out.paint(&plan.contract.name.value, Tone::Strong),
-        plan.contract.release.version.value,
-        out.paint(plan.environment.as_str(), Tone::Strong)
+        told.paint(&contract.name.value, Tone::Strong),
+        contract.release.version.value,
+        told.paint(desk.plan.environment.as_str(), Tone::Strong)
     ));
     drop(seat);
-    drive::drive(desk, out, &run, &me)
+    drive::drive(desk, out, &run, &me, ctrl_c)
 }
 
-/// Waits while only the room is open; returns the last verdict.
-fn ready(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Verdict, Failure> {
-    let mut said = String::new();
-    loop {
-        desk.catch_up()?;
-        let readings = desk.readings(true)?;
-        let now = Timestamp::now();
-        let verdict = assess(&desk.plan, &desk.facts, &readings, &desk.notes, now);
-        let closed = desk
-            .contract
-            .launch
-            .window
-            .is_some_and(|window| now >= window.closes);
-        if open_questions(&verdict) != [Question::Room] || no_wait || closed {
-            return Ok(verdict);
+/// Shows a verdict that is not ready, and says which questions are open.
+fn refused(desk: &Desk, out: &Out, verdict: &Verdict) -> Failure {
+    check::show(desk, out, &desk.plan.clone(), verdict);
+    let open = open_questions(verdict).into_iter().map(Question::key);
+    let open = baton_core::diag::list(&open.collect::<Vec<_>>(), 8);
+    let kind = match verdict.verdict {
+        Answer::Inconclusive => Kind::Part,
+        Answer::Ready | Answer::NotReady => Kind::Refused,
+    };
+    Failure::new(kind, format!("the launch is refused: {open} open"))
+        .hint("`baton check` says what would make it pass")
+}
+
+/// The room while it fills.
+#[derive(Default)]
+struct Room {
+    /// What was last said to be missing.
+    said: String,
+    /// Whether anybody was waited for.
+    waited: bool,
+}
+
+impl Room {
+    /// Waits while only the room is open; returns the last verdict and the
+    /// release it is about.
+    fn fills(
+        &mut self,
+        desk: &mut Desk,
+        told: &Out,
+        no_wait: bool,
+        ctrl_c: &mut drive::Interrupts,
+    ) -> Result<(Verdict, Result<Digest, String>), Failure> {
+        let mut release = desk.release();
+        loop {
+            desk.catch_up()?;
+            // Not read again at each look: a release may be large.
+            let readings = desk.readings_of(release.clone(), true)?;
+            let now = Timestamp::now();
+            let verdict = assess(&desk.plan, &desk.facts, &readings, &desk.notes, now);
+            let closed = desk
+                .contract
+                .launch
+                .window
+                .is_some_and(|window| now >= window.closes);
+            if open_questions(&verdict) != [Question::Room] || no_wait || closed {
+                let before = std::mem::replace(&mut release, desk.release());
+                if !self.waited || release == before {
+                    return Ok((verdict, release));
+                }
+                continue;
+            }
+            self.waited = true;
+            self.says(told, &verdict);
+            if ctrl_c.any() {
+                return Err(Failure::refused(
+                    "the launch was called off at the terminal: nothing was begun",
+                )
+                .hint("`baton launch` opens the room again"));
+            }
+            std::thread::sleep(LOOK);
         }
-        let missing: Vec<String> = verdict
+    }
+
+    /// Says who and what is missing, when that has changed.
+    fn says(&mut self, told: &Out, verdict: &Verdict) {
+        let missing: Vec<&str> = verdict
             .blockers
             .iter()
-            .map(|note| note.says.clone())
+            .map(|note| note.says.as_str())
             .collect();
         let missing = missing.join("\n");
-        if missing != said {
-            out.line(out.paint(
+        if missing != self.said {
+            told.line(told.paint(
                 "the room is open; the launch begins when nothing is missing:",
                 Tone::Strong,
             ));
-            out.text(&missing, 2, Tone::Plain);
-            said = missing;
+            told.text(&missing, 2, Tone::Plain);
+            self.said = missing;
         }
-        std::thread::sleep(LOOK);
     }
 }
 
@@ -170,8 +218,8 @@ fn known_step(plan: &Plan, id: &str) -> Result<StepId, Failure> {
     })
 }
 
-fn release(desk: &Desk) -> Result<Digest, Failure> {
-    desk.release().map_err(|why| {
+fn known(release: Result<Digest, String>) -> Result<Digest, Failure> {
+    release.map_err(|why| {
         Failure::part(format!("cannot tell which release this is: {why}"))
             .hint("build the release first; its files stand under `release: artifacts:`")
     })
@@ -201,28 +249,13 @@ pub(crate) fn terms(
     })
 }
 
-/// Opens the run, unless somebody opened another one in the same moment.
-pub(crate) fn open(
+/// Opens the run, if nothing was said since the facts were folded.
+pub(crate) fn opened(
     desk: &mut Desk,
     me: &Handle,
     run: &RunId,
-    terms: RunTerms,
-) -> Result<(), Failure> {
-    loop {
-        let (head, _) = desk.log.head()?;
-        desk.catch_up()?;
-        none_is_open(desk)?;
-        let draft = baton_core::ledger::Draft {
-            at: Timestamp::now(),
-            by: me.clone(),
-            handoff: desk.handoff(),
-            run: Some(run.clone()),
-            event: Event::RunOpened(terms.clone()),
-        };
-        match desk.log.append(vec![draft], Some(head), None) {
-            Ok(_) => return desk.catch_up(),
-            Err(StoreError::Conflict { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    terms: &RunTerms,
+) -> Result<bool, Failure> {
+    let event = Event::RunOpened(terms.clone());
+    desk.append_decided(Some(run), vec![(me.clone(), event)])
 }

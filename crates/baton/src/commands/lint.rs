@@ -1,6 +1,6 @@
 //! `lint`: everything that is wrong with both files, each with its place.
 
-use baton_core::diag::{Note, Severity};
+use baton_core::diag::Note;
 use baton_core::handoff::schema::json_schema;
 use serde_json::{Value, json};
 
@@ -17,12 +17,8 @@ pub(crate) fn run(settings: &Settings, out: &Out, schema: bool) -> Result<Exit, 
         return Ok(Exit::Good);
     }
     let files = Files::read(settings)?;
-    let warnings = files
-        .notes
-        .iter()
-        .filter(|note| note.severity == Severity::Warning)
-        .count();
-    let errors = files.notes.len() - warnings;
+    let errors = files.errors();
+    let warnings = files.notes.len() - errors;
     if out.json {
         let notes: Vec<Value> = files
             .notes

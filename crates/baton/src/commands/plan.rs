@@ -5,11 +5,11 @@ use baton_core::gate::planned;
 use baton_core::handoff::plan::{Plan, Step};
 use baton_core::id::EnvName;
 use baton_core::time::Duration;
-use jiff::tz::{Offset, TimeZone};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, zone_of};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::render::{Cell, Out, Tone, cell, toned};
@@ -45,14 +45,6 @@ fn begins(plan: &Plan) -> Timestamp {
             Timestamp::from_second(now - now.rem_euclid(60)).unwrap_or_default()
         }
     }
-}
-
-/// The zone in which the window is written, else the one of this machine.
-pub(super) fn zone_of(plan: &Plan) -> TimeZone {
-    let window = plan.contract.launch.window;
-    window
-        .and_then(|window| Offset::from_seconds(window.offset_s).ok())
-        .map_or_else(TimeZone::system, TimeZone::fixed)
 }
 
 fn head(out: &Out, plan: &Plan, release: Result<&str, &String>) {

@@ -4,7 +4,7 @@
 //! (`baton_core::ledger::chain`). It is checked while it is written, and appears
 //! as a whole or not at all. Verifying needs no ledger.
 
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
 
@@ -29,21 +29,35 @@ pub(crate) fn export(desk: &mut Desk, out: &Out, path: &Path) -> Result<Exit, Fa
         return Ok(Exit::Good);
     }
     let failed = |error: io::Error| Failure::unwritten(path, &error);
-    let folder = match path.parent() {
+    let walker = match fs::metadata(path) {
+        // A pipe or a device takes the bytes as they come, and stays what it is.
+        Ok(there) if !there.is_file() && !there.is_dir() => {
+            let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
+            write(desk, path, &mut BufWriter::new(file))?
+        }
+        _ => replace(desk, path)?,
+    };
+    said(out, &walker, &format!("written to {}", path.display()));
+    if !out.json {
+        out.next(&format!("baton record verify {}", path.display()));
+    }
+    Ok(Exit::Good)
+}
+
+/// Puts the record in the place of the file, whole or not at all. A link stays a link.
+fn replace(desk: &mut Desk, path: &Path) -> Result<Walker, Failure> {
+    // The name of the file that is written first is nobody's to know.
+    let failed = |error: io::Error| Failure::unwritten(path, &io::Error::from(error.kind()));
+    let real = fs::canonicalize(path).unwrap_or_else(|_new| path.to_owned());
+    let folder = match real.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
     let mut file = NamedTempFile::new_in(folder).map_err(failed)?;
     let walker = write(desk, path, &mut BufWriter::new(&mut file))?;
     file.as_file().sync_all().map_err(failed)?;
-    let _file = file
-        .persist(path)
-        .map_err(|error| Failure::unwritten(path, &error.error))?;
-    said(out, &walker, &format!("written to {}", path.display()));
-    if !out.json {
-        out.next(&format!("baton record verify {}", path.display()));
-    }
-    Ok(Exit::Good)
+    let _file = file.persist(&real).map_err(|error| failed(error.error))?;
+    Ok(walker)
 }
 
 /// Writes every entry and the closing line, and checks each on the way.
@@ -124,9 +138,6 @@ fn said(out: &Out, walker: &Walker, what: &str) {
         1 => "1 entry".to_owned(),
         n => format!("{n} entries"),
     };
-    out.line(format!(
-        "{entries}, head {}; {}",
-        walker.head(),
-        out.paint(what, Tone::Good)
-    ));
+    out.text(&format!("{entries}; {what}"), 0, Tone::Good);
+    out.text(&format!("head {}", walker.head()), 0, Tone::Plain);
 }

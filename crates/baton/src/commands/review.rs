@@ -12,8 +12,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::LessonAction;
-use crate::commands::plan::zone_of;
-use crate::desk::{Desk, draw};
+use crate::desk::{Desk, draw, zone_of};
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::render::{Out, Tone, cell, toned};
@@ -224,19 +223,23 @@ fn keep(desk: &mut Desk, out: &Out, text: String, touches: Vec<String>) -> Resul
 fn met(desk: &mut Desk, out: &Out, id: &str, how: String) -> Result<Exit, Failure> {
     let me = desk.signer()?;
     said_something("how it was met", &how)?;
-    let lessons = lessons(desk)?;
-    let lesson = meant(&lessons, id)?;
-    if let Some(met) = &lesson.met {
-        return Err(Failure::refused(format!(
-            "{} was met before, says {}: {}",
-            lesson.id, met.by, met.how
-        )));
-    }
-    let event = Event::LessonMet {
-        lesson: lesson.id.clone(),
-        how,
+    let lesson = loop {
+        desk.catch_up()?;
+        let lesson = meant(&lessons(desk)?, id)?.clone();
+        if let Some(met) = &lesson.met {
+            return Err(Failure::refused(format!(
+                "{} was met before, says {}: {}",
+                lesson.id, met.by, met.how
+            )));
+        }
+        let event = Event::LessonMet {
+            lesson: lesson.id.clone(),
+            how: how.clone(),
+        };
+        if desk.append_decided(None, vec![(me.clone(), event)])? {
+            break lesson;
+        }
     };
-    let _entries = desk.append(&me, None, vec![event])?;
     if out.json {
         out.json(&json!({ "format": 1, "lesson": lesson.id, "by": me, "said": "met" }));
     } else {

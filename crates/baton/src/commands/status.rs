@@ -215,12 +215,8 @@ impl Run {
         } else {
             "launch"
         };
-        out.line(format!(
-            "{} {}: {}",
-            out.paint(what, Tone::Strong),
-            out.paint(state.run.as_str(), Tone::Quiet),
-            self.course(out, now)
-        ));
+        let (course, tone) = self.course(now);
+        out.verdict(&format!("{what} {}", state.run), &course, tone);
         let rows: Vec<_> = state
             .progress()
             .map(|progress| {
@@ -250,7 +246,7 @@ impl Run {
     }
 
     /// Which way it goes and since when, or how it ended.
-    fn course(&self, out: &Out, now: Timestamp) -> String {
+    fn course(&self, now: Timestamp) -> (String, Tone) {
         let state = &self.state;
         let lasts = Duration::between(state.opened_at, now);
         let opened = format!("{} opened it {lasts} ago", state.opened_by);
@@ -261,18 +257,11 @@ impl Run {
                     Outcome::RolledBack => Tone::Warn,
                     Outcome::Stopped | Outcome::Aborted => Tone::Bad,
                 };
-                let because = out.paint(because, Tone::Plain);
-                format!("{}, {because}", out.paint(ended(*outcome), tone))
+                (format!("{}, {because}", ended(*outcome)), tone)
             }
-            Mode::Frozen { because } => format!(
-                "{}, {}; {opened}",
-                out.paint("stands still", Tone::Bad),
-                out.paint(because, Tone::Plain)
-            ),
-            Mode::Going if state.paused.is_some() => {
-                format!("{}; {opened}", out.paint("paused", Tone::Warn))
-            }
-            Mode::Going => format!("{}; {opened}", leg(state.leg)),
+            Mode::Frozen { because } => (format!("stands still, {because}; {opened}"), Tone::Bad),
+            Mode::Going if state.paused.is_some() => (format!("paused; {opened}"), Tone::Warn),
+            Mode::Going => (format!("{}; {opened}", leg(state.leg)), Tone::Plain),
         }
     }
 

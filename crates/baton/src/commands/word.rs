@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::Word;
-use crate::commands::drive::{asked, drive, driven_by, undriven};
+use crate::commands::drive::{asked, drive, driven_by, interrupts, undriven};
 use crate::desk::Desk;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -197,13 +197,13 @@ pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Res
         let _state = desk.say_in_run(&run, &me, Event::WindowExtended { because })?;
     }
     match driven_by(desk, &run)? {
-        None => drive(desk, out, &run, &me),
+        None => drive(desk, out, &run, &me, interrupts()?),
         Some(lease) if state.paused.is_none() && !harmed && !extends => {
             let (holder, until) = (lease.holder, lease.until);
             Err(Failure::from(StoreError::Held { holder, until }))
         }
         Some(_) => {
-            out.line(format!("{run} goes on"));
+            spoken(out, Some(&run), &me, &format!("{run} goes on"));
             Ok(Exit::Good)
         }
     }
@@ -260,9 +260,9 @@ pub(crate) fn say(desk: &mut Desk, out: &Out, text: String) -> Result<Exit, Fail
             "a message has 1 to {TEXT_MOST} characters"
         )));
     }
-    let run = desk.facts.open_run().cloned();
+    let run = desk.talked_about()?;
     let _entries = desk.append(&me, run.as_ref(), vec![Event::Said { text }])?;
-    out.line("said");
+    spoken(out, run.as_ref(), &me, "said");
     Ok(Exit::Good)
 }
 
@@ -280,7 +280,7 @@ pub(crate) fn vote(
         return Err(Failure::wrong("a no-go needs a reason").hint("add `--because \"…\"`"));
     }
     let content = desk.plan.digests.content.clone();
-    let run = desk.facts.open_run().cloned();
+    let run = desk.talked_about()?;
     let vote = Event::Voted {
         go,
         confidence,
@@ -288,8 +288,18 @@ pub(crate) fn vote(
         content,
     };
     let _entries = desk.append(&me, run.as_ref(), vec![vote])?;
-    out.line(format!("{me} votes {}", if go { "go" } else { "no-go" }));
+    let says = format!("{me} votes {}", if go { "go" } else { "no-go" });
+    spoken(out, run.as_ref(), &me, &says);
     Ok(Exit::Good)
+}
+
+/// Says that a word was taken.
+fn spoken(out: &Out, run: Option<&RunId>, me: &Handle, says: &str) {
+    if out.json {
+        out.json(&json!({ "format": 1, "run": run, "by": me, "said": says }));
+    } else {
+        out.text(says, 0, Tone::Plain);
+    }
 }
 
 /// Appends a person's word to the open run; `drives`: the run then goes on, so
@@ -304,15 +314,13 @@ fn said(
     let run: RunId = desk.open_run()?;
     let me = desk.me()?;
     let state = desk.say_in_run(&run, &me, event)?;
-    if out.json {
-        out.json(&json!({ "format": 1, "run": run, "by": me, "said": says }));
-    } else {
-        out.line(says);
+    let idle = undriven(desk, &run)? && state.ended().is_none();
+    if drives && idle {
+        // How the run ends is the answer then.
+        out.story().text(says, 0, Tone::Plain);
+        return drive(desk, out, &run, &me, interrupts()?);
     }
-    let idle = undriven(desk, &run)?;
-    if drives && idle && state.ended().is_none() {
-        return drive(desk, out, &run, &me);
-    }
+    spoken(out, Some(&run), &me, says);
     if idle && !out.json {
         out.next("baton resume");
     }

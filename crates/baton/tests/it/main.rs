@@ -5,6 +5,8 @@
 
 mod env;
 
+mod edge;
+
 mod gate;
 
 mod init;
@@ -15,8 +17,12 @@ mod look;
 
 mod record;
 
+mod room;
+
 mod run;
 
 mod scarce;
+
+mod terminal;
 
 mod watched;

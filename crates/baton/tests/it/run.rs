@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use crate::env::TestEnv;
 
-const CONTRACT: &str = r#"name: shop
+pub(crate) const CONTRACT: &str = r#"name: shop
 from: development
 to: operations
 touches: [shop]
@@ -55,7 +55,7 @@ review: { declined: A test, by: pia }
 "#;
 
 /// A handoff with these steps below one heading; each has to name its owner.
-fn with(steps: &str) -> TestEnv {
+pub(crate) fn with(steps: &str) -> TestEnv {
     let env = TestEnv::new();
     env.write("handoff.yaml", CONTRACT);
     env.write("runbook.md", &format!("# Launch shop\n\n{steps}"));
@@ -65,7 +65,7 @@ fn with(steps: &str) -> TestEnv {
     env
 }
 
-fn step(id: &str, on: &str, run: &str, undo: &str) -> String {
+pub(crate) fn step(id: &str, on: &str, run: &str, undo: &str) -> String {
     let on = match on {
         "" => String::new(),
         on => format!("- on: {on}\n"),
@@ -246,6 +246,29 @@ fn floods_and_bytes_are_kept_bounded_and_services_live_on() {
     assert!(ledger.len() < 20_000_000, "{}", ledger.len());
     let _record = env.baton(&["record", "export", "record.jsonl"]).exits(0);
     let _verified = env.baton(&["record", "verify", "record.jsonl"]).exits(0);
+}
+
+#[test]
+fn a_secret_is_seen_by_no_step_that_does_not_name_it() {
+    const VALUE: &str = "hunter2-of-staging";
+    let named = step("named", "", "test ${#DB_KEY} = 18; env", "true")
+        .replace("\n\n```sh run", "\n- secrets: DB_KEY\n\n```sh run");
+    let env = &mut with(&[step("open", "", "env; env > seen", "true"), named].concat());
+    let secrets = "secrets: { DB_KEY: { env: STAGING_DB_KEY } }";
+    let contract = CONTRACT
+        .replace("    hosts:", &format!("    {secrets}\n    hosts:"))
+        .replace("sign: pia", "run: env > ran; env");
+    env.write("handoff.yaml", &contract);
+    env.set("STAGING_DB_KEY", VALUE);
+    env.set("OPEN", "seen by all");
+    let _ran = env.says("omar", &["check"]).exits(1);
+    let _whole = env.says("omar", &["rehearse"]).exits(0);
+    for file in ["ran", "seen"] {
+        let seen = env.read(file);
+        assert!(seen.contains("OPEN=seen by all"), "{seen}");
+        assert!(!seen.contains(VALUE), "{file} holds the secret");
+    }
+    assert!(!env.own_folder_holds(VALUE));
 }
 
 #[test]

@@ -43,12 +43,7 @@ pub(crate) fn answer(
     let me = desk.me()?;
     let asked = known(desk, id)?.clone();
     let team = team_of(desk, &me, team)?;
-    if !is_blind(&desk.plan, &desk.facts, &asked, &team, &me) {
-        return Err(Failure::refused(format!(
-            "{me} has answered {id} for the other team already, so this would not be blind"
-        ))
-        .hint(format!("somebody else of {team} answers")));
-    }
+    blind(desk, &asked, &team, &me)?;
     let value = valid(&asked, value)?;
     let salt = format!("{:016x}{:016x}", draw(), draw());
     let commitment = commitment(&salt, &value);
@@ -74,10 +69,20 @@ pub(crate) fn answer(
         team: team.clone(),
         commitment: commitment.clone(),
     };
-    let _entries = desk.append(&me, None, vec![answered])?;
+    while !desk.append_decided(None, vec![(me.clone(), answered.clone())])? {
+        blind(desk, &asked, &team, &me)?;
+    }
+    let both = to_open(&desk.plan, &desk.facts)
+        .iter()
+        .any(|shut| *shut.commitment == commitment);
     open_answers(desk)?;
+    let so = if both {
+        "both are in now"
+    } else {
+        "it stays closed until both are in"
+    };
     let says = format!(
-        "{} answers {id} for {team}; it stays closed until both are in",
+        "{} answers {id} for {team}; {so}",
         person(&desk.contract, &me)
     );
     let more = json!({ "expectation": asked.id.value, "team": team, "commitment": commitment });
@@ -85,11 +90,34 @@ pub(crate) fn answer(
     Ok(Exit::Good)
 }
 
+/// Refuses whoever knows the other team's answer, because it is their own.
+fn blind(desk: &Desk, asked: &Expectation, team: &TeamName, me: &Handle) -> Result<(), Failure> {
+    if is_blind(&desk.plan, &desk.facts, asked, team, me) {
+        return Ok(());
+    }
+    let id = &asked.id.value;
+    Err(Failure::refused(format!(
+        "{me} has answered {id} for the other team already, so this would not be blind"
+    ))
+    .hint(format!("somebody else of {team} answers")))
+}
+
 /// Opens the answers that were given from this home and whose counterparts are
 /// committed too. Nothing happens for any other.
 pub(crate) fn open_answers(desk: &mut Desk) -> Result<(), Failure> {
+    loop {
+        let mine = here(desk);
+        // Another command of this home may be about to open the same.
+        if mine.is_empty() || desk.append_decided(None, mine)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Those of the answers to open that are kept in this home, each by its giver.
+fn here(desk: &Desk) -> Vec<(Handle, Event)> {
     let handoff = desk.handoff();
-    let mine: Vec<(Handle, Event)> = to_open(&desk.plan, &desk.facts)
+    to_open(&desk.plan, &desk.facts)
         .into_iter()
         .filter_map(|shut| {
             let path = place(
@@ -110,11 +138,7 @@ pub(crate) fn open_answers(desk: &mut Desk) -> Result<(), Failure> {
             };
             matches.then(|| (shut.by.clone(), opened))
         })
-        .collect();
-    for (by, opened) in mine {
-        let _entries = desk.append(&by, None, vec![opened])?;
-    }
-    Ok(())
+        .collect()
 }
 
 fn known<'d>(desk: &'d Desk, id: &str) -> Result<&'d Expectation, Failure> {
