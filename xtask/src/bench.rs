@@ -2,11 +2,11 @@
 //! this machine cannot go below, so that a reader can tell slow from far.
 
 mod gate;
+mod judge;
 mod machine;
 mod measure;
 mod run;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
@@ -18,14 +18,19 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
+<<<<<<< HEAD
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
+=======
+judge  false alarms and delays of the judge and of its peers' rules, simulated and recorded
+>>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
 
 --json     one object { \"machine\": {...}, \"figures\": { \"key\": number } } instead of the table;
            keys end in their unit
 --record   also writes that object to bench/results/NAME-DATE.json
 ";
 
+<<<<<<< HEAD
 /// Measures with the release binary.
 type Family = fn(&Path, &Ask) -> Answer<Vec<Figure>>;
 
@@ -38,12 +43,21 @@ const FAMILIES: [(&str, Family); 2] = [
 struct Ask {
     /// Also what takes minutes.
     slow: bool,
+=======
+/// Builds what it measures, and measures it.
+type Family = fn() -> Answer<Vec<Figure>>;
+
+const FAMILIES: [(&str, Family); 2] = [("gate", gate_of_baton), ("judge", judge::measure)];
+
+fn gate_of_baton() -> Answer<Vec<Figure>> {
+    gate::measure(&shell::build_baton("release")?)
+>>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
 }
 
 /// One number.
 struct Figure {
     /// Ends in the unit.
-    key: &'static str,
+    key: String,
     value: f64,
     /// How far single runs lay apart, for people.
     spread: String,
@@ -64,12 +78,18 @@ pub(crate) fn chore(mut args: Args) -> Answer {
     let Some((name, family)) = FAMILIES.into_iter().find(|(family, _)| family == name) else {
         return Err(format!("there is no family {name}; there is: {known}"));
     };
+<<<<<<< HEAD
     let baton: PathBuf = shell::build_baton("release")?;
     let figures = family(&baton, &ask)?;
     let numbers = || {
         let numbers = figures.iter();
         numbers.map(|figure| (figure.key.to_owned(), figure.value))
     };
+=======
+    let figures = family()?;
+    let object = object(machine::describe(), &figures);
+    let text = format!("{object:#}\n");
+>>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
     if record {
         keep(name, numbers())?;
     }
@@ -95,8 +115,13 @@ pub(crate) fn keep(name: &str, figures: impl IntoIterator<Item = (String, f64)>)
 
 fn object(machine: Map<String, Value>, figures: impl IntoIterator<Item = (String, f64)>) -> Value {
     let figures: Map<String, Value> = figures
+<<<<<<< HEAD
         .into_iter()
         .map(|(key, value)| (key, rounded(value).into()))
+=======
+        .iter()
+        .map(|figure| (figure.key.clone(), rounded(figure.value).into()))
+>>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
         .collect();
     serde_json::json!({ "machine": machine, "figures": figures })
 }
@@ -116,7 +141,7 @@ fn table(figures: &[Figure]) -> String {
             .unwrap_or_default();
         let measured = format!("{:>8.2}", figure.value);
         rows.push(vec![
-            figure.key.to_owned(),
+            figure.key.clone(),
             measured,
             figure.spread.clone(),
             floor,
@@ -131,7 +156,7 @@ mod tests {
 
     fn figures() -> [Figure; 2] {
         let lint = Figure {
-            key: "lint_ms",
+            key: "lint_ms".to_owned(),
             value: 12.345_678,
             spread: "12 to 14".to_owned(),
             floor: Some((1.0, "start")),
@@ -139,7 +164,7 @@ mod tests {
         [
             lint,
             Figure {
-                key: "binary_mib",
+                key: "binary_mib".to_owned(),
                 value: 7.5,
                 spread: String::new(),
                 floor: None,

@@ -14,8 +14,6 @@ pub(crate) const ALPHA: f64 = 0.05;
 const DEFAULT: f64 = 0.01;
 /// Kayenta is asked from this minute on, every minute.
 const FIRST_LOOK: usize = 5;
-/// Half an hour, as a batch of history.
-const BATCH: usize = 30;
 
 /// How many releases: of the full number, this share.
 #[derive(Clone, Copy)]
@@ -37,7 +35,7 @@ pub(crate) struct Release {
 impl Release {
     fn draw(errors: &Errors, dice: &mut Dice) -> Self {
         let learned = Learned {
-            dispersion: dispersion(&errors.history(dice), BATCH),
+            dispersion: dispersion(&errors.history(dice), 1),
             ..Learned::default()
         };
         let samples = errors.draw(dice, MINUTES);
@@ -301,7 +299,7 @@ fn timed(times: &Times, key: &[u64], runs: usize) -> Vec<Run> {
     let run = |_| {
         let (history, histogram) = Times::history(&mut dice);
         let learned = Learned {
-            dispersion: dispersion(&history, BATCH),
+            dispersion: dispersion(&history, 1),
             histogram,
             ..Learned::default()
         };

@@ -13,8 +13,10 @@ use crate::dice::Dice;
 
 /// Minutes of one release.
 pub(crate) const MINUTES: usize = 120;
-/// Minutes of history before it: one day.
-pub(crate) const DAY: usize = 1440;
+/// Minutes of history before it: one week.
+const WEEK: usize = 7 * 1440;
+/// Minutes that one look at that history takes together.
+const BATCH: usize = 30;
 
 /// How the world behaves when nothing is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,13 +78,19 @@ impl Errors {
             .collect()
     }
 
-    /// The same hosts, the day before.
+    /// The same hosts in the week before, in stretches of [`BATCH`] minutes.
     pub(crate) fn history(&self, dice: &mut Dice) -> Vec<Sample> {
         let quiet = Self {
             ratio: 1.0,
             ..*self
         };
-        quiet.draw(dice, DAY)
+        let minutes = quiet.draw(dice, WEEK);
+        let whole = |minutes: &[Sample]| {
+            let mut sum = Sample::default();
+            minutes.iter().for_each(|minute| sum.add(minute.clone()));
+            sum
+        };
+        minutes.chunks(BATCH).map(whole).collect()
     }
 }
 
@@ -206,12 +214,14 @@ impl Times {
         times
     }
 
-    /// The day before: how many answers were over the limit, and an hour's histogram.
+    /// The week before in stretches of [`BATCH`] minutes: how many answers were over
+    /// the limit; and an hour's histogram.
     pub(crate) fn history(dice: &mut Dice) -> (Vec<Sample>, Vec<u64>) {
         let slow = 0.049_7;
-        let minutes = (0..DAY).map(|_| {
-            let [a, b] = [0, 1].map(|_| dice.binomial(ANSWERS as u64, slow));
-            let of = |bad| Counts::new(bad, ANSWERS as u64);
+        let answers = (ANSWERS * BATCH) as u64;
+        let minutes = (0..WEEK / BATCH).map(|_| {
+            let [a, b] = [0, 1].map(|_| dice.binomial(answers, slow));
+            let of = |bad| Counts::new(bad, answers);
             Sample::of(of(a), Some(of(b)))
         });
         let samples = minutes.collect();

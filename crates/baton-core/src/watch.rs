@@ -4,7 +4,7 @@
 //! [`bernoulli`], [`histogram`] and [`gauge`] bet on it against what was agreed,
 //! [`eprocess`] keeps what the bets won, [`ratio`] and [`quantile`] say how large
 //! the effect looks, [`history`] what the time before teaches, and [`judge`]
-//! decides. All of it may be looked at after every interval, as often as one likes:
+//! decides; [`recorded`] reads series back, [`plot`] draws them. All of it may be looked at after every interval, as often as one likes:
 //! the chance of ever rolling a harmless release back stays below the agreed false
 //! alarm (Ville 1939).
 //!
@@ -39,6 +39,10 @@ mod pair;
 mod watched;
 
 pub mod judge;
+
+pub mod recorded;
+
+pub mod plot;
 
 pub(crate) mod words;
 

@@ -162,7 +162,13 @@ impl Pair {
         match (bets, &mut self.after) {
             (None, _) => {}
             (Some(Bets::Line { harm, fine }), None) => {
-                self.harm.observe_line(&harm, self.phi, self.log_bar);
+                if self.design == Design::History {
+                    // Its law is only as good as the forecast: nothing is built on it.
+                    self.harm
+                        .observe(&harm.bets(harm.x).map(|bet| bet / self.phi));
+                } else {
+                    self.harm.observe_line(&harm, self.phi, self.log_bar);
+                }
                 self.fine.observe(&fine.map(|bet| bet / self.phi));
             }
             (Some(Bets::Lists { harm, fine }), None) => {
