@@ -2,11 +2,11 @@
 //! this machine cannot go below, so that a reader can tell slow from far.
 
 mod gate;
+mod judge;
 mod machine;
 mod measure;
 mod run;
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::{Map, Value};
@@ -20,18 +20,22 @@ cargo xtask bench NAME [--json] [--record]
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
+judge  false alarms and delays of the judge and of its peers' rules, simulated and recorded
 
 --json     one object { \"machine\": {...}, \"figures\": { \"key\": number } } instead of the table;
            keys end in their unit
 --record   also writes that object to bench/results/NAME-DATE.json
 ";
 
-/// Measures with the release binary.
-type Family = fn(&Path, &Ask) -> Answer<Vec<Figure>>;
+/// Builds what it measures, and measures it.
+type Family = fn(&Ask) -> Answer<Vec<Figure>>;
 
-const FAMILIES: [(&str, Family); 2] = [
-    ("gate", |baton, _| gate::measure(baton)),
-    ("run", run::measure),
+const FAMILIES: [(&str, Family); 3] = [
+    ("gate", |_| gate::measure(&shell::build_baton("release")?)),
+    ("judge", |_| judge::measure()),
+    ("run", |ask| {
+        run::measure(&shell::build_baton("release")?, ask)
+    }),
 ];
 
 /// What else was asked for.
@@ -43,7 +47,7 @@ struct Ask {
 /// One number.
 struct Figure {
     /// Ends in the unit.
-    key: &'static str,
+    key: String,
     value: f64,
     /// How far single runs lay apart, for people.
     spread: String,
@@ -64,11 +68,10 @@ pub(crate) fn chore(mut args: Args) -> Answer {
     let Some((name, family)) = FAMILIES.into_iter().find(|(family, _)| family == name) else {
         return Err(format!("there is no family {name}; there is: {known}"));
     };
-    let baton: PathBuf = shell::build_baton("release")?;
-    let figures = family(&baton, &ask)?;
+    let figures = family(&ask)?;
     let numbers = || {
         let numbers = figures.iter();
-        numbers.map(|figure| (figure.key.to_owned(), figure.value))
+        numbers.map(|figure| (figure.key.clone(), figure.value))
     };
     if record {
         keep(name, numbers())?;
@@ -116,7 +119,7 @@ fn table(figures: &[Figure]) -> String {
             .unwrap_or_default();
         let measured = format!("{:>8.2}", figure.value);
         rows.push(vec![
-            figure.key.to_owned(),
+            figure.key.clone(),
             measured,
             figure.spread.clone(),
             floor,
@@ -131,7 +134,7 @@ mod tests {
 
     fn figures() -> [Figure; 2] {
         let lint = Figure {
-            key: "lint_ms",
+            key: "lint_ms".to_owned(),
             value: 12.345_678,
             spread: "12 to 14".to_owned(),
             floor: Some((1.0, "start")),
@@ -139,7 +142,7 @@ mod tests {
         [
             lint,
             Figure {
-                key: "binary_mib",
+                key: "binary_mib".to_owned(),
                 value: 7.5,
                 spread: String::new(),
                 floor: None,
@@ -149,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_object_has_machine_and_figures() {
-        let numbers = figures().map(|figure| (figure.key.to_owned(), figure.value));
+        let numbers = figures().map(|figure| (figure.key.clone(), figure.value));
         let object = object(machine::describe(), numbers);
         assert_eq!(object["figures"]["lint_ms"], 12.346);
         assert_eq!(object["figures"]["binary_mib"], 7.5);

@@ -97,6 +97,11 @@ pub(crate) fn passed_on(status: ExitStatus) -> ExitCode {
 /// Builds the binaries (`profile` as Cargo calls it) and says where `baton` lies.
 pub(crate) fn build_baton(profile: &str) -> Answer<PathBuf> {
     must(cargo("build --package baton --package shop --profile").arg(profile))?;
+    built("baton", profile)
+}
+
+/// Where a binary that was built lies.
+pub(crate) fn built(name: &str, profile: &str) -> Answer<PathBuf> {
     let metadata = output(&mut cargo(
         "metadata --no-deps --offline --format-version 1",
     ))?;
@@ -106,7 +111,7 @@ pub(crate) fn build_baton(profile: &str) -> Answer<PathBuf> {
         .as_str()
         .ok_or("cargo names no target folder")?;
     let folder = if profile == "dev" { "debug" } else { profile };
-    Ok(Path::new(target).join(folder).join("baton"))
+    Ok(Path::new(target).join(folder).join(name))
 }
 
 #[cfg(test)]

@@ -278,6 +278,9 @@ pub enum Event {
         step: Option<StepId>,
         /// How many hosts had changed, for a step that is spread.
         stage: u32,
+        /// What the time before taught, by measure; nothing where nothing was read.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        learned: BTreeMap<MeasureId, watch::Learned>,
     },
     /// The judge looked.
     Judged {

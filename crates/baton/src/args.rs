@@ -44,6 +44,35 @@ pub(crate) struct Global {
     pub(crate) yes: bool,
 }
 
+/// What to judge again, and by which terms.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Replay {
+    /// CSV or JSON lines with time, measure, arm, and bad and total, or value
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: PathBuf,
+    /// When the change was made; what is before it teaches the judge (default: the beginning)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+    /// The length of an interval (default: the shortest time between two lines)
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) every: Option<String>,
+    /// How long the watch was to last
+    #[arg(long = "for", default_value = "30m", value_name = "DURATION")]
+    pub(crate) lasts: String,
+    /// The largest share of bad ones (of a gauge: the largest value)
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) at_most: Option<String>,
+    /// How much worse than the control it may be
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) worse_by: Option<String>,
+    /// The chance to find harm where there is none
+    #[arg(long, default_value = "1%", value_name = "SHARE")]
+    pub(crate) false_alarm: String,
+    /// Also draw each measure into this folder, as SVG
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pictures: Option<PathBuf>,
+}
+
 /// How to answer. `sarif`, `junit` and `markdown` are for `check` and `parity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -264,6 +293,9 @@ pub(crate) enum Command {
         #[arg(long)]
         watch: bool,
     },
+    /// Judge a recorded series as if it were watched: try it on a past incident
+    #[command(after_help = "Example: baton watch --replay incident.csv --at 2026-11-22T10:00:00Z")]
+    Watch(Replay),
     /// Draft the review of a run from the ledger
     #[command(after_help = "Example: baton review > review.md")]
     Review {

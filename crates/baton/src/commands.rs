@@ -17,6 +17,7 @@ mod record;
 mod review;
 mod status;
 mod waive;
+mod watch;
 mod word;
 
 use crate::args::{Command, Format, RecordAction};
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Ex
         Command::Init => init::run(settings, out),
         Command::Lint { schema } => lint::run(settings, out, schema),
         Command::Explain { code } => explain::run(&code, out),
+        Command::Watch(replay) => watch::run(&replay, out),
         Command::Demo { keep } => demo::run(keep.as_deref(), out),
         Command::Record {
             action: RecordAction::Verify { path },
@@ -113,6 +115,7 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
         | Command::Lint { .. }
         | Command::Explain { .. }
         | Command::Demo { .. }
+        | Command::Watch(_)
         | Command::Record { .. } => Err(Failure::new(
             crate::failure::Kind::Bug,
             "a command was taken to the desk that needs none",

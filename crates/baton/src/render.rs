@@ -513,6 +513,26 @@ fn snippet(note: &Note, sources: &Sources, colour: bool, width: usize) -> String
     renderer.term_width(width).render(&[group]).to_string()
 }
 
+/// How many bars a sparkline has, the latest ones.
+const BARS_SHOWN: usize = 40;
+
+/// The latest shares as bars; the highest is the largest of them, and a look
+/// that saw nothing is a gap.
+pub(crate) fn spark(shares: &[Option<f64>]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let shown = &shares[shares.len().saturating_sub(BARS_SHOWN)..];
+    let most = shown.iter().flatten().copied().fold(0.0, f64::max);
+    let bar = |share: f64| {
+        let mut bar = 0;
+        // The lowest bar is nothing at all; each other one stands for a seventh.
+        while bar + 1 < BARS.len() && share > 0.0 && share * 7.0 > most * bar as f64 {
+            bar += 1;
+        }
+        BARS[bar]
+    };
+    shown.iter().map(|share| share.map_or(' ', bar)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -528,5 +548,17 @@ mod tests {
         assert_eq!(wrap("one two three", 7), ["one two", "three"]);
         assert_eq!(wrap("a_very_long_word b", 5), ["a_very_long_word", "b"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn bars_rise_to_the_largest_share() {
+        assert_eq!(spark(&[]), "");
+        assert_eq!(spark(&[Some(0.0), None, Some(0.0)]), "▁ ▁");
+        assert_eq!(
+            spark(&[Some(0.0), Some(0.01), Some(0.5), Some(1.0)]),
+            "▁▂▅█"
+        );
+        let many = vec![Some(0.0); BARS_SHOWN + 5];
+        assert_eq!(spark(&many).chars().count(), BARS_SHOWN);
     }
 }

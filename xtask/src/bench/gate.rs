@@ -66,7 +66,7 @@ pub(super) fn measure(baton: &Path) -> Answer<Vec<Figure>> {
 
 fn timed(key: &'static str, times: &Times, floor: Option<(f64, &'static str)>) -> Figure {
     Figure {
-        key,
+        key: key.to_owned(),
         value: times.median(),
         spread: times.spread(),
         floor,
@@ -75,7 +75,7 @@ fn timed(key: &'static str, times: &Times, floor: Option<(f64, &'static str)>) -
 
 fn plain(key: &'static str, value: f64) -> Figure {
     Figure {
-        key,
+        key: key.to_owned(),
         value,
         spread: String::new(),
         floor: None,
@@ -215,7 +215,7 @@ mod tests {
         std::fs::write(&stand_in, script).unwrap();
         std::fs::set_permissions(&stand_in, Permissions::from_mode(0o755)).unwrap();
         let figures = measure(&stand_in).unwrap();
-        let keys: Vec<&str> = figures.iter().map(|figure| figure.key).collect();
+        let keys: Vec<&str> = figures.iter().map(|figure| figure.key.as_str()).collect();
         assert_eq!(
             keys,
             [

@@ -340,6 +340,7 @@ fn notes(measured: &Measured, zone: &TimeZone) -> String {
     };
     let design = match finding.design {
         Design::Control => "what ran without the change",
+        Design::History => "what earlier days foretold",
         Design::Limit => "the agreed limit",
     };
     let (id, at) = (safe(&measured.measure), moment(measured.at, zone));

@@ -3,6 +3,8 @@
 mod build;
 mod holds;
 
+use std::collections::BTreeMap;
+
 use expect_test::{expect, expect_file};
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -50,6 +52,7 @@ fn boring() -> Tale {
     let watch = Event::WatchBegan {
         step: None,
         stage: 0,
+        learned: BTreeMap::new(),
     };
     let fine = "No harm in 30 min, and proven so: errors 0 of 310 (0%).";
     tale.baton(watch)
@@ -123,6 +126,7 @@ fn rolled_back() -> Tale {
         .baton(Event::WatchBegan {
             step: None,
             stage: 0,
+            learned: BTreeMap::new(),
         })
         .wait(60);
     let harm = "errors (Requests that fail): 41 of 310 were bad (13%); at most 1% was agreed.";

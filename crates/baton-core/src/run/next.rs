@@ -5,7 +5,7 @@
 //! at the world, so a driver that restarts asks the same question and gets an
 //! answer that fits whatever was recorded.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -256,6 +256,7 @@ fn finished(state: &State) -> Next {
         return Next::Record(Event::WatchBegan {
             step: None,
             stage: 0,
+            learned: BTreeMap::new(),
         });
     }
     if !state.accepted {
@@ -348,6 +349,7 @@ fn advance(state: &State, i: usize, now: Timestamp) -> Next {
         return Next::Record(Event::WatchBegan {
             step: Some(step.id().clone()),
             stage: u32::try_from(stage).unwrap_or(u32::MAX) + 1,
+            learned: BTreeMap::new(),
         });
     }
     Next::Wait(until)

@@ -420,6 +420,7 @@ fn what_cannot_be_leaves_no_trace() {
         Event::WatchBegan {
             step: None,
             stage: 0,
+            learned: BTreeMap::new(),
         },
         Event::WatchEnded {
             because: String::new(),
@@ -488,10 +489,7 @@ fn each_host_is_asked_where_its_address_is_its_own() {
 /// nothing is left to look at.
 fn watch(toy: &mut Toy, bad: u64) -> Next {
     let counts = Counts { bad, total: 1000 };
-    let sample = Sample {
-        canary: counts,
-        control: None,
-    };
+    let sample = Sample::of(counts, None);
     let samples = BTreeMap::from([(MeasureId::from("errors"), sample)]);
     loop {
         match toy.go() {

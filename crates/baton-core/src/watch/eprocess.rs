@@ -3,168 +3,87 @@
 //! An *e-process* starts at 1 and, as long as its null hypothesis holds, its
 //! expected value never exceeds 1. By Ville's inequality (Ville 1939) it then
 //! ever reaches `1/alpha` with probability at most `alpha`, however often one
-//! looks. A process bets in each interval on four ratios ([`RATIOS`]) and on
-//! when the harm began; averages of e-processes are e-processes.
+//! looks. [`Mixture`] bets in each interval on several alternatives and on when
+//! the harm began; averages of e-processes are e-processes. [`Detector`] watches
+//! on without an end.
 //!
-//! Everything is kept in logarithms, so huge counts stay finite. Promised for
-//! Poisson counts and, more conservatively, for single trials (Bernoulli); not
-//! promised when events come in bursts of their own, which is why an
-//! uncalibrated judge asks for ten times the evidence.
+//! What is bet on stands in the modules of the tests: [`counts`](super::counts),
+//! [`bernoulli`](super::bernoulli), [`histogram`](super::histogram),
+//! [`gauge`](super::gauge). Everything is kept in logarithms, so huge counts stay
+//! finite.
 
 use serde::{Deserialize, Serialize};
 
-use super::series::{Counts, Sample};
-
-/// The ratios bet on, each with the same weight.
-pub const RATIOS: [f64; 4] = [1.2, 1.4, 2.0, 4.0];
+use super::counts::Line;
+use super::math::{ln, log_add, log_sum};
 
 /// The share of the weight that bets on an onset in the first interval.
-const FIRST: f64 = 0.5;
+const FIRST: f64 = 0.6;
 
-/// What a process tries to refute, about rates of bad things.
+/// The evidence so far, mixed over alternatives and onset.
 ///
-/// For one ratio `r > 1` the evidence of an interval with `x1` bad of `n1`
-/// (canary) and `x0` of `n0` (control) is, with `t = w1/(w1+w0)`,
-/// `a = r/(1+t(r-1))` and `b = 1/(1+t(r-1))`:
-///
-/// | null | w1, w0 | log e |
-/// |---|---|---|
-/// | `p1 <= ratio p0 + shift` | `ratio n1`, `n0` | `x1 ln a + x0 ln b - n1 shift (a-1)` |
-/// | `p1 >= ratio p0 + shift` | `n0`, `ratio n1` | `x0 ln a + x1 ln b + n1 shift (1-b)` |
-/// | `p1 <= limit` | | `x1 ln r - n1 limit (r-1)` |
-/// | `p1 >= limit` | | `-x1 ln r + n1 limit (1-1/r)` |
-///
-/// The first with `shift = 0` is the conditional test of two counts (Lindon and
-/// Malek, arXiv 2011.03567; in the safe-testing form of Turner, Ly and
-/// Grünwald), the third the likelihood ratio of two Poisson rates. Why the mean
-/// is at most 1: a count with mean `m` has `E c^x <= exp(m(c-1))` (equality for
-/// Poisson, `ln(1+y) <= y` for trials), and `a`, `b` are such that
-/// `w1 (a-1) + w0 (b-1) = 0`, so the common rate `p0` cancels whatever it is
-/// and however it drifts; the part of the canary's mean that is due to `shift`
-/// is paid for by the last term. No rate has to be estimated.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Null {
-    /// The canary is no worse than `ratio` x control + `shift`: refuting it is harm.
-    NoWorse {
-        /// Times the control's rate; above 0.
-        ratio: f64,
-        /// And this share of all on top; at least 0.
-        shift: f64,
-    },
-    /// The canary is at least that much worse: refuting it is proof that all is well.
-    Worse {
-        /// Times the control's rate; above 0.
-        ratio: f64,
-        /// And this share of all on top; at least 0.
-        shift: f64,
-    },
-    /// The canary's rate is at most this share: refuting it is harm.
-    Within(f64),
-    /// The canary's rate is at least this share: refuting it is proof that all is well.
-    Beyond(f64),
-}
-
-impl Null {
-    /// The log evidence of one interval for each of [`RATIOS`]; `None` when the
-    /// interval lacks what this null speaks about.
-    pub fn bets(self, sample: &Sample) -> Option<[f64; 4]> {
-        match self {
-            Self::NoWorse { ratio, shift } => {
-                let (canary, control) = sample.both()?;
-                let exposure = canary.total as f64;
-                let share = share(ratio * exposure, control.total as f64);
-                Some(RATIOS.map(|r| {
-                    let gain = r / (1.0 + share * (r - 1.0)) - 1.0;
-                    two_counts(canary, control, share, r) - exposure * shift * gain
-                }))
-            }
-            Self::Worse { ratio, shift } => {
-                let (canary, control) = sample.both()?;
-                let exposure = canary.total as f64;
-                let share = share(control.total as f64, ratio * exposure);
-                Some(RATIOS.map(|r| {
-                    let loss = 1.0 - 1.0 / (1.0 + share * (r - 1.0));
-                    two_counts(control, canary, share, r) + exposure * shift * loss
-                }))
-            }
-            Self::Within(limit) => one_count(sample.canary, limit, |r| r),
-            Self::Beyond(limit) => one_count(sample.canary, limit, |r| 1.0 / r),
-        }
-    }
-}
-
-/// `first / (first + second)`.
-fn share(first: f64, second: f64) -> f64 {
-    first / (first + second)
-}
-
-/// `x ln a + y ln b`, written so that each logarithm is taken once.
-fn two_counts(first: Counts, second: Counts, share: f64, ratio: f64) -> f64 {
-    let (first, second) = (first.bad as f64, second.bad as f64);
-    first * ratio.ln() - (first + second) * (share * (ratio - 1.0)).ln_1p()
-}
-
-/// `x ln r - n limit (r-1)` for each ratio, turned as asked.
-fn one_count(counts: Counts, limit: f64, turn: impl Fn(f64) -> f64) -> Option<[f64; 4]> {
-    let (bad, expected) = (counts.bad as f64, counts.total as f64 * limit);
-    counts.seen().then(|| {
-        RATIOS.map(|r| {
-            let r = turn(r);
-            bad * r.ln() - expected * (r - 1.0)
-        })
-    })
-}
-
-/// The evidence so far against one [`Null`], mixed over ratio and onset.
-///
-/// For each ratio `A_t = (A_{t-1} + w_t) e_t`, and the value is the mean of the
-/// `A_t` plus the weight not yet put in; `w` is one half for the first interval
-/// and even over the rest of the horizon. So harm that starts late is found
-/// without having to overcome the healthy time before it.
+/// For each alternative `A_t = (A_{t-1} + w_t) e_t`, and the value is the weighted
+/// sum of the `A_t` plus the weight not yet put in; `w` is [`FIRST`] for the first
+/// interval and even over the rest of the horizon. So harm that starts late is
+/// found without having to overcome the healthy time before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EProcess {
-    null: Null,
+pub struct Mixture {
     horizon: u32,
     seen: u32,
-    log_a: [f64; 4],
+    /// Logarithms of the weights of the alternatives.
+    weights: Vec<f64>,
+    /// Logarithms of `weight x A` of each.
+    parts: Vec<f64>,
+    /// The logarithm of what was gained by never betting beyond the bar.
+    gained: f64,
 }
 
-impl EProcess {
-    /// A process against `null` that allows for an onset in any of the first
-    /// `horizon` intervals with data.
-    pub fn new(null: Null, horizon: u32) -> Self {
-        let (seen, log_a) = (0, [0.0; 4]);
+impl Mixture {
+    /// Bets with these weights (which sum to 1) that allow for an onset in any
+    /// of the first `horizon` intervals with data.
+    pub fn new(weights: &[f64], horizon: u32) -> Self {
         Self {
-            null,
             horizon,
-            seen,
-            log_a,
+            seen: 0,
+            weights: weights.iter().map(|weight| ln(*weight)).collect(),
+            parts: weights.iter().map(|_| f64::NEG_INFINITY).collect(),
+            gained: 0.0,
         }
     }
 
-    /// A process that takes the null to be true or false all the time.
-    pub fn from_start(null: Null) -> Self {
-        Self::new(null, 1)
+    /// Bets that take the null to be true or false all the time.
+    pub fn from_start(weights: &[f64]) -> Self {
+        Self::new(weights, 1)
     }
 
-    /// Takes one interval in. An interval without data changes nothing; the
-    /// answer says whether there was some.
-    pub fn observe(&mut self, sample: &Sample) -> bool {
-        let Some(bets) = self.null.bets(sample) else {
-            return false;
+    /// Takes one interval in: the log evidence for each alternative.
+    pub fn observe(&mut self, bets: &[f64]) {
+        self.enter();
+        for (part, bet) in self.parts.iter_mut().zip(bets) {
+            *part += bet;
+        }
+    }
+
+    /// The same for a bet on a count whose law under the null is known. What a
+    /// process could win beyond the bar is worth nothing, so that much is moved to
+    /// where it helps (Fischer and Ramdas, arXiv 2410.16076): the value is
+    /// multiplied by the largest `b` for which the expected value of
+    /// `min(b value, bar)` is still at most the value before. `phi` is the
+    /// dispersion the evidence is tempered by.
+    pub fn observe_line(&mut self, line: &Line, phi: f64, log_bar: f64) {
+        let before = self.log_value();
+        self.enter();
+        let rest = self.log_remaining();
+        let value = |x: f64| {
+            let parts = self.parts.iter().zip(line.bets(x));
+            let parts = parts.map(|(part, bet)| part + bet / phi);
+            self.gained + log_add(log_sum(parts), rest)
         };
-        let entering = self.weight();
-        for (log_a, bet) in self.log_a.iter_mut().zip(bets) {
-            let before = match (self.seen, entering) {
-                (0, weight) => weight.ln(),
-                (_, weight) if weight > 0.0 => log_sum([*log_a, weight.ln()]),
-                _ => *log_a,
-            };
-            *log_a = before + bet;
+        let gain = line.gain(phi, before, log_bar, value);
+        self.gained += gain;
+        for (part, bet) in self.parts.iter_mut().zip(line.bets(line.x)) {
+            *part += bet / phi;
         }
-        self.seen = self.seen.saturating_add(1);
-        true
     }
 
     /// The natural logarithm of the evidence; finite for every possible input.
@@ -172,11 +91,8 @@ impl EProcess {
         if self.seen == 0 {
             return 0.0;
         }
-        let running = log_sum(self.log_a) - (RATIOS.len() as f64).ln();
-        match self.remaining() {
-            rest if rest > 0.0 => log_sum([running, rest.ln()]),
-            _ => running,
-        }
+        let parts = log_sum(self.parts.iter().copied());
+        self.gained + log_add(parts, self.log_remaining())
     }
 
     /// How many intervals had data.
@@ -184,214 +100,98 @@ impl EProcess {
         self.seen
     }
 
-    /// The weight of an onset in the coming interval.
-    fn weight(&self) -> f64 {
-        match (self.seen, self.horizon) {
+    /// Puts the weight of an onset in the coming interval in.
+    fn enter(&mut self) {
+        let weight = match (self.seen, self.horizon) {
             (0, 0 | 1) => 1.0,
             (0, _) => FIRST,
             (seen, horizon) if seen < horizon => (1.0 - FIRST) / f64::from(horizon - 1),
             _ => 0.0,
+        };
+        self.seen = self.seen.saturating_add(1);
+        if weight > 0.0 {
+            let weight = ln(weight);
+            for (part, own) in self.parts.iter_mut().zip(&self.weights) {
+                *part = log_add(*part, weight + own);
+            }
         }
     }
 
-    /// The weight of all onsets after the intervals seen, of which there are some.
-    fn remaining(&self) -> f64 {
-        let to_come = self.horizon.saturating_sub(self.seen);
-        if to_come == 0 {
-            return 0.0;
+    /// The logarithm of the weight of all onsets still to come.
+    fn log_remaining(&self) -> f64 {
+        match self.horizon.saturating_sub(self.seen) {
+            0 => f64::NEG_INFINITY,
+            to_come => ln((1.0 - FIRST) * f64::from(to_come) / f64::from(self.horizon - 1)),
         }
-        (1.0 - FIRST) * f64::from(to_come) / f64::from(self.horizon - 1)
     }
 }
 
-/// `ln(sum(exp(x)))` without overflow, for at least one finite `x`.
-pub(super) fn log_sum<const N: usize>(logs: [f64; N]) -> f64 {
-    log_sum_of(&logs)
+/// Evidence for harm that begins at any time, without an end: the e-detector of
+/// Shiryaev-Roberts form, `M_t = (M_{t-1} + 1) e_t` (Shin, Ramdas and Rinaldo,
+/// arXiv 2203.03532). While the null holds, the mean time until it first reaches
+/// a bar `B` is at least `B` intervals. It falls again when the harm is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Detector {
+    weights: Vec<f64>,
+    parts: Vec<f64>,
 }
 
-/// [`log_sum`] of a slice.
-pub(super) fn log_sum_of(logs: &[f64]) -> f64 {
-    let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln()
+impl Detector {
+    /// Bets with these weights, which sum to 1.
+    pub fn new(weights: &[f64]) -> Self {
+        Self {
+            weights: weights.iter().map(|weight| ln(*weight)).collect(),
+            parts: weights.iter().map(|_| f64::NEG_INFINITY).collect(),
+        }
+    }
+
+    /// Takes one interval in: the log evidence for each alternative.
+    pub fn observe(&mut self, bets: &[f64]) {
+        for ((part, own), bet) in self.parts.iter_mut().zip(&self.weights).zip(bets) {
+            *part = log_add(*part, *own) + bet;
+        }
+    }
+
+    /// The natural logarithm of the evidence; 0 before anything was seen.
+    pub fn log_value(&self) -> f64 {
+        log_sum(self.parts.iter().copied()).max(0.0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::watch::counts::{Null, RATIOS, WEIGHTS};
+    use crate::watch::math::exp;
+    use crate::watch::series::Counts;
 
-    fn sample(x1: u64, n1: u64, x0: u64, n0: u64) -> Sample {
-        Sample {
-            canary: Counts::new(x1, n1),
-            control: Some(Counts::new(x0, n0)),
-        }
-    }
-
-    fn binomial(n: u64, p: f64) -> Vec<f64> {
-        let mut chances = vec![0.0; usize::try_from(n).unwrap() + 1];
-        chances[0] = 1.0;
-        for _ in 0..n {
-            for k in (0..chances.len()).rev() {
-                let below = if k > 0 { chances[k - 1] } else { 0.0 };
-                chances[k] = chances[k] * (1.0 - p) + below * p;
-            }
-        }
-        chances
-    }
-
-    fn poisson(mean: f64) -> Vec<f64> {
-        let mut chances = vec![(-mean).exp()];
-        for k in 1..120 {
-            chances.push(chances[k - 1] * mean / k as f64);
-        }
-        chances
-    }
-
-    /// The mean of `e` over everything that may be counted.
-    fn mean(null: Null, n1: u64, n0: u64, canary: &[f64], control: &[f64]) -> f64 {
-        let mut sum = 0.0;
-        for (x1, chance1) in canary.iter().enumerate() {
-            for (x0, chance0) in control.iter().enumerate() {
-                let bets = null.bets(&sample(x1 as u64, n1, x0 as u64, n0)).unwrap();
-                sum += chance1 * chance0 * bets.map(f64::exp).iter().sum::<f64>() / 4.0;
-            }
-        }
-        sum
-    }
-
-    const EXPOSURES: [(u64, u64); 4] = [(6, 6), (9, 2), (2, 11), (1, 1)];
-    const SLACK: f64 = 1e-9;
-
-    #[test]
-    fn under_the_null_the_mean_against_a_control_is_at_most_one() {
-        for (n1, n0) in EXPOSURES {
-            for p0 in [0.0, 0.01, 0.1, 0.4] {
-                for ratio in [0.8, 1.0, 1.25, 2.0] {
-                    for shift in [0.0, 0.05, 0.1] {
-                        let edge: f64 = ratio * p0 + shift;
-                        for p1 in [edge, edge * 0.5] {
-                            let null = Null::NoWorse { ratio, shift };
-                            let trials = mean(null, n1, n0, &binomial(n1, p1), &binomial(n0, p0));
-                            assert!(trials <= 1.0 + SLACK, "{null:?} {n1} {n0} {p0}: {trials}");
-                            let counts = mean(
-                                null,
-                                n1,
-                                n0,
-                                &poisson(p1 * n1 as f64),
-                                &poisson(p0 * n0 as f64),
-                            );
-                            assert!(counts <= 1.0 + SLACK, "{null:?} {n1} {n0} {p0}: {counts}");
-                        }
-                        for p1 in [edge, (edge * 1.5).min(1.0)] {
-                            let null = Null::Worse { ratio, shift };
-                            let trials = mean(null, n1, n0, &binomial(n1, p1), &binomial(n0, p0));
-                            assert!(trials <= 1.0 + SLACK, "{null:?} {n1} {n0} {p0}: {trials}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn at_the_edge_of_the_null_the_mean_of_poisson_counts_is_one() {
-        let (n1, n0, p0, ratio, shift) = (7, 4, 0.3, 1.25, 0.1);
-        let (canary, control) = (poisson((ratio * p0 + shift) * 7.0), poisson(p0 * 4.0));
-        for null in [Null::NoWorse { ratio, shift }, Null::Worse { ratio, shift }] {
-            let mean = mean(null, n1, n0, &canary, &control);
-            assert!((mean - 1.0).abs() < 1e-6, "{null:?}: {mean}");
-        }
-        for null in [Null::Within(0.475), Null::Beyond(0.475)] {
-            let mean = mean(null, n1, n0, &poisson(0.475 * 7.0), &[1.0]);
-            assert!((mean - 1.0).abs() < 1e-6, "{null:?}: {mean}");
-        }
-    }
-
-    #[test]
-    fn under_the_null_the_mean_against_a_limit_is_at_most_one() {
-        for n in [1, 5, 20] {
-            for limit in [0.0, 0.01, 0.05, 0.3] {
-                for p in [limit, limit / 3.0] {
-                    let mean = mean(Null::Within(limit), n, 1, &binomial(n, p), &[1.0]);
-                    assert!(mean <= 1.0 + SLACK, "{n} {limit} {p}: {mean}");
-                }
-                for p in [limit, limit * 2.0] {
-                    let mean = mean(Null::Beyond(limit), n, 1, &binomial(n, p), &[1.0]);
-                    assert!(mean <= 1.0 + SLACK, "{n} {limit} {p}: {mean}");
-                }
-            }
-        }
+    fn limited(bad: u64, total: u64, limit: f64) -> Line {
+        Null::Within(limit)
+            .line(Counts::new(bad, total), None)
+            .unwrap()
     }
 
     #[test]
     fn mixed_over_onsets_the_mean_is_still_one_after_every_interval() {
-        let null = Null::Within(0.2);
-        let chances = poisson(0.2);
-        let mut worlds = vec![(1.0, EProcess::new(null, 3))];
+        let chances = crate::watch::tests::poisson(0.2);
+        let mut worlds = vec![(1.0, Mixture::new(&WEIGHTS, 3))];
         for look in 1..=4 {
             let mut next = Vec::new();
             for (chance, process) in &worlds {
                 for (bad, more) in chances.iter().enumerate().take(9) {
                     let mut process = process.clone();
-                    process.observe(&sample(bad as u64, 1, 0, 0));
+                    let line = limited(bad as u64, 1, 0.2);
+                    process.observe(&line.bets(line.x));
                     next.push((chance * more, process));
                 }
             }
             let mean: f64 = next
                 .iter()
-                .map(|(chance, p)| chance * p.log_value().exp())
+                .map(|(chance, p)| chance * exp(p.log_value()))
                 .sum();
             assert!((mean - 1.0).abs() < 1e-3, "look {look}: {mean}");
             worlds = next;
         }
-    }
-
-    #[test]
-    fn evidence_is_the_same_however_an_interval_is_split() {
-        for null in [
-            Null::NoWorse {
-                ratio: 1.0,
-                shift: 0.005,
-            },
-            Null::Worse {
-                ratio: 1.25,
-                shift: 0.0,
-            },
-            Null::Within(0.01),
-            Null::Beyond(0.01),
-        ] {
-            let whole = null.bets(&sample(9, 600, 4, 300)).unwrap();
-            let part = null.bets(&sample(7, 400, 1, 200)).unwrap();
-            let rest = null.bets(&sample(2, 200, 3, 100)).unwrap();
-            for i in 0..4 {
-                assert!((whole[i] - part[i] - rest[i]).abs() < 1e-12, "{null:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn an_interval_without_data_changes_nothing() {
-        let mut process = EProcess::new(
-            Null::NoWorse {
-                ratio: 1.0,
-                shift: 0.0,
-            },
-            30,
-        );
-        assert!(process.observe(&sample(5, 100, 1, 100)));
-        let before = process.clone();
-        let alone = Sample {
-            canary: Counts::new(50, 100),
-            control: None,
-        };
-        for empty in [
-            Sample::default(),
-            alone,
-            sample(0, 0, 4, 9),
-            sample(4, 9, 0, 0),
-        ] {
-            assert!(!process.observe(&empty));
-        }
-        assert_eq!(process, before);
     }
 
     #[test]
@@ -400,48 +200,45 @@ mod tests {
             ratio: 1.0,
             shift: 0.0,
         };
-        let mut mixed = EProcess::new(null, 120);
-        let mut plain = EProcess::from_start(null);
-        let needed = |process: &mut EProcess| {
+        let needed = |process: &mut Mixture| {
+            let mut see = |bad| {
+                let line = null
+                    .line(Counts::new(bad, 600), Some(Counts::new(6, 600)))
+                    .unwrap();
+                process.observe_line(&line, 1.0, ln(20.0));
+                process.log_value()
+            };
             for _ in 0..60 {
-                process.observe(&sample(3, 600, 6, 600));
+                see(3);
             }
-            (1..=60).find(|_| {
-                process.observe(&sample(15, 600, 6, 600));
-                process.log_value() >= 20f64.ln()
-            })
+            (1..=60).find(|_| see(15) >= ln(20.0))
         };
-        let (mixed, plain) = (
-            needed(&mut mixed).unwrap(),
-            needed(&mut plain).unwrap_or(99),
-        );
+        let mixed = needed(&mut Mixture::new(&WEIGHTS, 120)).unwrap();
+        let plain = needed(&mut Mixture::from_start(&WEIGHTS)).unwrap_or(99);
         assert!(mixed < plain, "{mixed} {plain}");
         assert!(mixed <= 8, "{mixed}");
     }
 
     #[test]
-    fn huge_counts_stay_finite() {
-        let n = 1_000_000_000_000;
-        for null in [
-            Null::NoWorse {
-                ratio: 1.0,
-                shift: 0.001,
-            },
-            Null::Worse {
-                ratio: 1.25,
-                shift: 0.0,
-            },
-            Null::Within(0.01),
-            Null::Beyond(0.01),
-        ] {
-            let mut process = EProcess::new(null, 10);
-            for _ in 0..20 {
-                for bad in [0, n / 2, n, u64::MAX] {
-                    process.observe(&sample(bad, n, n / 100, n));
-                    process.observe(&sample(bad, u64::MAX, u64::MAX, u64::MAX));
-                    assert!(process.log_value().is_finite(), "{null:?}");
-                }
-            }
-        }
+    fn a_detector_rises_with_harm_and_falls_after_it() {
+        let mut detector = Detector::new(&WEIGHTS);
+        assert_eq!(detector.log_value(), 0.0);
+        let mut see = |bad| {
+            let line = limited(bad, 600, 0.01);
+            detector.observe(&line.bets(line.x));
+            detector.log_value()
+        };
+        let healthy = (0..500).map(|_| see(5)).fold(0.0, f64::max);
+        assert!(healthy < ln(43_200.0), "{healthy}");
+        let found = (1..=60).find(|_| see(15) >= ln(43_200.0)).unwrap();
+        assert!(found <= 9, "{found}");
+        let over = (1..=60).find(|_| see(3) < ln(10.0)).unwrap();
+        assert!(over <= 30, "{over}");
+    }
+
+    #[test]
+    fn weights_sum_to_one() {
+        assert!((WEIGHTS.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        assert_eq!(WEIGHTS.len(), RATIOS.len());
     }
 }

@@ -1,7 +1,8 @@
 //! Numbers of a verdict, as a person reads them.
 
 use super::ratio::{REACH, RatioBand};
-use super::series::Counts;
+use super::series::{Counts, Trouble};
+use super::terms::{Design, Effect, Measure};
 use crate::diag;
 
 /// A share as percent, with as many digits as mean something: `13%`, `1.3%`, `0.065%`.
@@ -24,8 +25,8 @@ pub(super) fn rate(counts: Counts) -> String {
 }
 
 /// `: 2.1 times as often (1.4 to 3.4)`, as far as it is known.
-pub(super) fn times(ratio: &RatioBand, alpha: f64) -> String {
-    let ends = ratio.interval(alpha).map(|(low, high)| {
+pub(super) fn times(ratio: &RatioBand, alpha: f64, phi: f64) -> String {
+    let ends = ratio.interval(alpha, phi).map(|(low, high)| {
         // The ends of the grid mean "or beyond".
         let open = high >= REACH * 0.999;
         if open {
@@ -38,6 +39,54 @@ pub(super) fn times(ratio: &RatioBand, alpha: f64) -> String {
         (Some(times), Some(ends)) => format!(", {} times as often ({ends})", digits(times)),
         (None, Some(ends)) => format!(", {ends} times as often"),
         _ => String::new(),
+    }
+}
+
+/// The effect on a measure that is more than counts; `None` where the counts say it.
+pub(super) fn effect(effect: &Effect, design: Design, measure: &Measure) -> Option<String> {
+    let span = |(low, high): (f64, Option<f64>)| match high {
+        Some(high) => format!("{} to {}", digits(low), digits(high)),
+        None => format!("over {}", digits(low)),
+    };
+    match effect {
+        Effect::Quantile {
+            q,
+            canary,
+            control: Some(control),
+        } if design == Design::Control => Some(format!(
+            "the times are longer: p{} is {}, against {} where nothing was changed",
+            digits(q * 100.0),
+            span(*canary),
+            span(*control)
+        )),
+        Effect::Above { mean, low, high } => {
+            let than = match (design, measure.limit) {
+                (Design::Limit, Some(limit)) => format!("the agreed {}", digits(limit)),
+                _ => "where nothing was changed".to_owned(),
+            };
+            let [mean, low, high] = [*mean, *low, *high].map(signed);
+            Some(format!("{mean} above {than} ({low} to {high})"))
+        }
+        Effect::Share { .. } | Effect::Quantile { .. } => None,
+    }
+}
+
+fn signed(number: f64) -> String {
+    let sign = if number < 0.0 { "-" } else { "" };
+    format!("{sign}{}", digits(number.abs()))
+}
+
+/// Why an interval was not judged.
+pub(super) fn trouble(trouble: &Trouble) -> String {
+    match trouble {
+        Trouble::ClockSkew { seconds } => {
+            let (by, way) = (
+                span(seconds.unsigned_abs()),
+                if *seconds < 0 { "behind" } else { "ahead" },
+            );
+            format!("cannot be judged: the clock of its source is {by} {way}")
+        }
+        Trouble::Unread { because } => format!("could not be read: {because}"),
     }
 }
 
@@ -72,7 +121,12 @@ pub(crate) fn digits(number: f64) -> String {
     if number < 0.001 {
         return "under 0.001".to_owned();
     }
-    let places = (1.0 - number.log10().floor()).max(0.0) as usize;
+    // The exponent as Rust writes it: the same on every machine, unlike a logarithm.
+    let exponent = format!("{number:e}");
+    let exponent = exponent
+        .split_once('e')
+        .and_then(|(_, n)| n.parse::<i64>().ok());
+    let places = usize::try_from(1 - exponent.unwrap_or(0)).unwrap_or(0);
     let text = format!("{number:.places$}");
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -361,7 +361,9 @@ mod tests {
             let control = errors.control.unwrap_or_default();
             errors.canary.total >= 20 && control.total >= 10 && alone.canary.total >= 5
         });
-        let Sample { canary, control } = all[&errors].clone();
+        let Sample {
+            canary, control, ..
+        } = all[&errors].clone();
         assert!(canary.bad > 0 && canary.bad < canary.total, "{canary:?}");
         assert_eq!(control.unwrap().bad, 0);
         let alone = &all["alone"];

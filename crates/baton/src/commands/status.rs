@@ -20,12 +20,10 @@ use crate::commands::plan::people;
 use crate::desk::Desk;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::render::{Mark, Out, Tone, cell, marked, marks, toned};
+use crate::render::{Mark, Out, Tone, cell, marked, marks, spark, toned};
 
 /// How often `--watch` looks again.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
-/// How many looks of the judge are drawn, the latest ones.
-const LOOKS_SHOWN: usize = 40;
 
 /// `baton status [--watch]`.
 pub(crate) fn run(desk: &mut Desk, out: &Out, again: bool) -> Result<Exit, Failure> {
@@ -72,6 +70,8 @@ struct Judged {
     latest: Option<watch::Verdict>,
     /// The share of bad ones at each look; none where nothing was seen.
     shares: BTreeMap<MeasureId, Vec<Option<f64>>>,
+    /// How far the evidence has come to its bar at each look, in logarithms.
+    ways: BTreeMap<MeasureId, Vec<Option<f64>>>,
 }
 
 impl Seen {
@@ -318,7 +318,7 @@ impl Run {
         let judge = self.judge.latest.as_ref().map(|verdict| {
             json!({
                 "decision": verdict.decision, "because": verdict.because,
-                "shares": self.judge.shares,
+                "shares": self.judge.shares, "measures": verdict.measures,
             })
         });
         let ended = state.ended();
@@ -384,6 +384,11 @@ impl Judged {
                         .entry(finding.measure.clone())
                         .or_default()
                         .push(share);
+                    let way = (finding.e.ln() / finding.bar.ln()).clamp(0.0, 1.0);
+                    self.ways
+                        .entry(finding.measure.clone())
+                        .or_default()
+                        .push(Some(way));
                 }
                 self.latest = Some(verdict);
             }
@@ -395,51 +400,24 @@ impl Judged {
         let Some(verdict) = &self.latest else { return };
         out.heading("the judge");
         out.text(&verdict.because, 2, Tone::Plain);
-        let rows: Vec<_> = self
-            .shares
-            .iter()
-            .map(|(measure, shares)| {
-                vec![
-                    cell(measure.as_str()),
-                    toned(spark(shares), Tone::Accent),
-                    toned("bad at each look", Tone::Quiet),
-                ]
-            })
-            .collect();
-        out.table(2, &rows);
-    }
-}
-
-/// The latest shares as bars; the highest is the largest of them, and a look
-/// that saw nothing is a gap.
-fn spark(shares: &[Option<f64>]) -> String {
-    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let shown = &shares[shares.len().saturating_sub(LOOKS_SHOWN)..];
-    let most = shown.iter().flatten().copied().fold(0.0, f64::max);
-    let bar = |share: f64| {
-        let mut bar = 0;
-        // The lowest bar is nothing at all; each other one stands for a seventh.
-        while bar + 1 < BARS.len() && share > 0.0 && share * 7.0 > most * bar as f64 {
-            bar += 1;
+        let mut rows = Vec::new();
+        for finding in &verdict.measures {
+            let drawn = |of: &BTreeMap<MeasureId, Vec<Option<f64>>>| {
+                let looks = of.get(&finding.measure).map_or(&[][..], Vec::as_slice);
+                toned(spark(looks), Tone::Accent)
+            };
+            let (e, bar) = (finding.e, finding.bar);
+            rows.push(vec![
+                cell(finding.measure.as_str()),
+                drawn(&self.shares),
+                toned("bad at each look", Tone::Quiet),
+            ]);
+            rows.push(vec![
+                cell(""),
+                drawn(&self.ways),
+                toned(format!("evidence of harm, {e:.1} of {bar:.0}"), Tone::Quiet),
+            ]);
         }
-        BARS[bar]
-    };
-    shown.iter().map(|share| share.map_or(' ', bar)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_rise_to_the_largest_share() {
-        assert_eq!(spark(&[]), "");
-        assert_eq!(spark(&[Some(0.0), None, Some(0.0)]), "▁ ▁");
-        assert_eq!(
-            spark(&[Some(0.0), Some(0.01), Some(0.5), Some(1.0)]),
-            "▁▂▅█"
-        );
-        let many = vec![Some(0.0); LOOKS_SHOWN + 5];
-        assert_eq!(spark(&many).chars().count(), LOOKS_SHOWN);
+        out.table(2, &rows);
     }
 }

@@ -1,5 +1,7 @@
 //! What holds for any ledger: no panic, no markup from outside, honest counts.
 
+use std::collections::BTreeMap;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use pulldown_cmark::{Event as Mark, Options, Parser, Tag};
@@ -147,7 +149,11 @@ fn of_the_run() -> impl Strategy<Value = Event> {
         judged,
         text().prop_map(|because| Event::Frozen { because }),
         text().prop_map(|because| Event::WatchEnded { because }),
-        proptest::option::of(step_id()).prop_map(|step| Event::WatchBegan { step, stage: 1 }),
+        proptest::option::of(step_id()).prop_map(|step| Event::WatchBegan {
+            step,
+            stage: 1,
+            learned: BTreeMap::new(),
+        }),
     ]
 }
 

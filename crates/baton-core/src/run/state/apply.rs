@@ -90,7 +90,11 @@ impl State {
                 self.mode = Mode::Frozen { because };
                 Ok(())
             }
-            Event::WatchBegan { step, stage } => self.watch_began(entry, step.as_ref(), *stage),
+            Event::WatchBegan {
+                step,
+                stage,
+                learned,
+            } => self.watch_began(entry, step.as_ref(), *stage, learned),
             Event::Judged { samples, verdict } => self.judged(entry, samples, verdict),
             Event::WatchEnded { .. } => self.watch_ended(),
             Event::AcceptedLive => self.taken_over(),

@@ -10,12 +10,14 @@ use crate::id::{HostName, MeasureId, StepId};
 use crate::ledger::Entry;
 use crate::run::order;
 use crate::time::Duration;
-use crate::watch::{self, Decision, Judge, Sample, Verdict};
+use crate::watch::{self, Decision, Judge, Kind, Learned, Sample, Verdict};
 
 /// The longest pause between two looks of the judge.
 const INTERVAL_MOST: Duration = Duration::from_secs(15);
 /// The shortest: below it, probes would not come back in between.
 const INTERVAL_LEAST: Duration = Duration::from_secs(1);
+/// Looks in which caches are still cold.
+const WARM_UP: u32 = 0;
 /// Into how many looks a watch is cut, between those two.
 const LOOKS: u64 = 40;
 
@@ -69,6 +71,7 @@ impl State {
         entry: &Entry,
         step: Option<&StepId>,
         stage: u32,
+        learned: &BTreeMap<MeasureId, Learned>,
     ) -> Result<(), Illegal> {
         let Some((measures, terms)) = self.watch_terms() else {
             return Err(Illegal(
@@ -82,11 +85,11 @@ impl State {
         let every = interval(lasts);
         let looks = lasts.as_millis().div_ceil(every.as_millis()).max(1);
         let judge = Judge::new(&watch::Terms {
-            measures: measures.iter().map(judged).collect(),
+            measures: measures.iter().map(|m| judged(m, learned)).collect(),
             false_alarm: terms.false_alarm,
             watch_intervals: u32::try_from(looks).unwrap_or(u32::MAX),
             interval_s: u32::try_from(every.as_millis() / 1000).unwrap_or(1).max(1),
-            calibrated: false,
+            warm_up: WARM_UP,
         });
         self.watch = Some(Watching {
             step: step.cloned(),
@@ -213,15 +216,18 @@ impl State {
 }
 
 /// A measure of the contract, as the judge sees it: shares of what is bad.
-fn judged(measure: &Measure) -> watch::Measure {
+fn judged(measure: &Measure, learned: &BTreeMap<MeasureId, Learned>) -> watch::Measure {
     let limit = measure
         .at_most
         .or_else(|| measure.quantile.map(|quantile| 1.0 - quantile.q));
     watch::Measure {
         id: measure.id.value.clone(),
         says: measure.says.clone(),
+        kind: Kind::Counts,
         limit,
         worse_by: measure.worse_by,
         critical: true,
+        weight: 1.0,
+        learned: learned.get(&measure.id.value).cloned().unwrap_or_default(),
     }
 }
