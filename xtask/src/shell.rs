@@ -13,14 +13,15 @@ pub(crate) fn root() -> &'static Path {
 
 /// A program that starts in the root.
 ///
-/// What `cargo run` told this process about the package xtask is not passed on:
-/// build scripts elsewhere watch such variables and would run again for nothing.
+/// What `cargo run` told this process, about the package xtask and out of
+/// `.cargo/config.toml`, is not passed on: build scripts elsewhere watch such
+/// variables and would run again for nothing.
 pub(crate) fn program(name: &str) -> Command {
     let mut command = Command::new(name);
     command.current_dir(root());
     for (key, _) in std::env::vars_os() {
         let told = key.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_"]
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "LIBSQLITE3_FLAGS"]
             .iter()
             .any(|start| told.starts_with(start))
         {

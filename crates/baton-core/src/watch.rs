@@ -1,15 +1,15 @@
 //! The watch after a change: what was counted in, keep, hold or roll back out.
 //!
-//! [`series`] is what one interval of one measure looks like; [`counts`],
-//! [`bernoulli`], [`histogram`] and [`gauge`] bet on it against what was agreed,
-//! [`eprocess`] keeps what the bets won, [`ratio`] and [`quantile`] say how large
-//! the effect looks, [`history`] what the time before teaches, and [`judge`]
-//! decides; [`recorded`] reads series back, [`plot`] draws them. All of it may be looked at after every interval, as often as one likes:
-//! the chance of ever rolling a harmless release back stays below the agreed false
-//! alarm (Ville 1939).
+//! [`series`] is what one interval of one measure looks like; `counts`,
+//! `bernoulli`, `histogram` and `gauge` bet on it against what was agreed,
+//! `eprocess` keeps what the bets won, `ratio` and `quantile` say how large
+//! the effect looks, `history` what the time before teaches, and [`judge`]
+//! decides; [`recorded`] reads series back, [`plot`] draws them. All of it may be
+//! looked at after every interval, as often as one likes: the chance of ever rolling
+//! a harmless release back stays below the agreed false alarm (Ville 1939).
 //!
 //! Nothing here measures, waits or acts. Replaying the same samples gives the
-//! same bits on every machine ([`math`]), so a restart rebuilds the judge from the
+//! same bits on every machine (`math`), so a restart rebuilds the judge from the
 //! ledger.
 
 pub mod series;

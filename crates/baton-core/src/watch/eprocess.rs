@@ -8,8 +8,8 @@
 //! on without an end.
 //!
 //! What is bet on stands in the modules of the tests: [`counts`](super::counts),
-//! [`bernoulli`](super::bernoulli), [`histogram`](super::histogram),
-//! [`gauge`](super::gauge). Everything is kept in logarithms, so huge counts stay
+//! `bernoulli`, `histogram`,
+//! `gauge`. Everything is kept in logarithms, so huge counts stay
 //! finite.
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ const FIRST: f64 = 0.6;
 /// The evidence so far, mixed over alternatives and onset.
 ///
 /// For each alternative `A_t = (A_{t-1} + w_t) e_t`, and the value is the weighted
-/// sum of the `A_t` plus the weight not yet put in; `w` is [`FIRST`] for the first
+/// sum of the `A_t` plus the weight not yet put in; `w` is `FIRST` for the first
 /// interval and even over the rest of the horizon. So harm that starts late is
 /// found without having to overcome the healthy time before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
