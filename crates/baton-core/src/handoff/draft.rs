@@ -185,7 +185,7 @@ fn contract(found: &Found) -> String {
     text.push_str(&teams_and_roles(giving, taking, busiest(found).len() < 2));
     text.push_str(&release(found));
     text.push_str(&places(window(found)));
-    text.push_str(&answers(found, giving[0], taking[0]));
+    text.push_str(&answers(found, giving, taking));
     text
 }
 
@@ -247,7 +247,14 @@ fn places(window: Option<String>) -> String {
     )
 }
 
-fn answers(found: &Found, giver: &str, taker: &str) -> String {
+fn answers(found: &Found, giving: &[&str], taking: &[&str]) -> String {
+    let (giver, taker) = (giving[0], taking[0]);
+    // Whoever is alone on a side has nobody there who stands in.
+    let backup = |team: &[&str], other: &str| match team {
+        [_alone] => format!("    backup: {other}\n"),
+        _ => String::new(),
+    };
+    let (backs_giver, backs_taker) = (backup(giving, taker), backup(taking, giver));
     // A test command with a `$` may need variables that no criterion has.
     let test = found.test.as_deref().map(str::trim);
     let test = match test.filter(|test| !test.is_empty() && !test.contains('$')) {
@@ -263,8 +270,8 @@ fn answers(found: &Found, giver: &str, taker: &str) -> String {
          - {{ id: way-back, ask: \"Can it be taken back without losing data?\", answer: yes-no }}\n\n\
          # The definition of done: each line needs fresh evidence for this very release.\n\
          done:\n  \
-         - id: tests\n    says: The tests pass on this release\n    owner: {giver}\n{test}  \
-         - id: runbook-read\n    says: Somebody who takes over has read the runbook\n    owner: {taker}\n    sign: {taker}\n\n\
+         - id: tests\n    says: The tests pass on this release\n    owner: {giver}\n{backs_giver}{test}  \
+         - id: runbook-read\n    says: Somebody who takes over has read the runbook\n    owner: {taker}\n{backs_taker}    sign: {taker}\n\n\
          # What must be alike in staging and production for a rehearsal to mean anything.\n\
          parity:\n  compare: [staging]\n  fresh: 24h\n  facts:                                   # collect what this release changes, too:\n    - os                                   # a rehearsal shows by it that the way back works\n    - files: {{ paths: [\"config/**\"] }}\n\n\
          # What is watched after the launch. Nothing was found that could be measured; once there is:\n\

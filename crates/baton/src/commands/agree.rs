@@ -141,7 +141,7 @@ pub(crate) fn accept_mine(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     };
     let next = format!("baton check --as {me}");
     if !out.json {
-        out.line(&says);
+        out.text(&says, 0, Tone::Plain);
         let rows: Vec<_> = items
             .keys()
             .map(|key| {

@@ -168,9 +168,10 @@ fn listen(
         match typed.lines.recv_timeout(LOOK) {
             Ok(line) if matches!(line.trim(), "leave" | "exit" | "quit") => return Ok(Exit::Good),
             Ok(line) => {
-                take(desk, out, me, line.trim());
-                // What was asked of the command was not asked of the room.
-                let _heard = typed.ctrl_c.any();
+                // What was asked of a run that was driven was not asked of the room.
+                if take(desk, out, me, line.trim()) == Took::MayDrive {
+                    let _heard = typed.ctrl_c.any();
+                }
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return Ok(Exit::Good),
@@ -202,10 +203,20 @@ fn tell(out: &Out, feed: &mut Feed, entry: &Entry) {
     }
 }
 
+/// What a line of the person was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Took {
+    /// Something said and done at once.
+    Short,
+    /// A word after which the run may be driven from here, and hear Ctrl-C itself.
+    MayDrive,
+}
+
 /// One line of the person: something to say, or a command.
-fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) {
+fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) -> Took {
+    let mut took = Took::Short;
     if line.is_empty() {
-        return;
+        return took;
     }
     let words: Vec<String> = match line.strip_prefix(':') {
         Some(text) => vec!["say".to_owned(), text.trim().to_owned()],
@@ -228,6 +239,16 @@ fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) {
             | Command::Status { watch: true }
             | Command::Demo { .. } => Err(Failure::wrong("that needs a terminal of its own")),
             command => {
+                if matches!(
+                    command,
+                    Command::Retry { .. }
+                        | Command::Skip { .. }
+                        | Command::Resume { .. }
+                        | Command::Rollback { .. }
+                        | Command::Stop { .. }
+                ) {
+                    took = Took::MayDrive;
+                }
                 let mut settings = desk.settings.clone();
                 settings.speaker = Some(me.clone());
                 super::run(command, &settings, out)
@@ -236,6 +257,7 @@ fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) {
     if let Err(failure) = taken {
         out.failure(&failure);
     }
+    took
 }
 
 /// Words of a line; double quotes hold several together.
