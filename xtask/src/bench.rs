@@ -4,6 +4,7 @@
 mod gate;
 mod machine;
 mod measure;
+mod parity;
 mod run;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
+parity three fingerprints of a million facts; noise and ranking on the data in BATON_PARITY_DATA
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
 
@@ -29,8 +31,9 @@ run    what a step costs, and how soon a killed run goes on; beside it what othe
 /// Measures with the release binary.
 type Family = fn(&Path, &Ask) -> Answer<Vec<Figure>>;
 
-const FAMILIES: [(&str, Family); 2] = [
+const FAMILIES: [(&str, Family); 3] = [
     ("gate", |baton, _| gate::measure(baton)),
+    ("parity", |baton, _| parity::measure(baton)),
     ("run", run::measure),
 ];
 
