@@ -64,8 +64,8 @@ impl Format {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Tree {
     Scalar(String),
-    List(Vec<Tree>),
-    Map(BTreeMap<String, Tree>),
+    List(Vec<Self>),
+    Map(BTreeMap<String, Self>),
 }
 
 /// The paths of a text with their values: `/db/port` is `5432`. A key's `/` and

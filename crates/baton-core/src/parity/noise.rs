@@ -224,7 +224,7 @@ mod tests {
 
     fn of(layer: &str, subject: &str, attribute: Option<&str>) -> Class {
         let name = FactName::new(layer, subject);
-        class(&attribute.map_or(name.clone(), |attribute| name.attribute(attribute)))
+        class(&attribute.map_or_else(|| name.clone(), |attribute| name.attribute(attribute)))
     }
 
     #[test]

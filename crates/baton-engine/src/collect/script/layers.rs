@@ -4,7 +4,7 @@
 
 use baton_core::parity::Collector;
 
-use super::sh_quote;
+use crate::shell::ssh::quote;
 
 /// The part for a collector; empty for one that is no word alone.
 pub(super) fn of(collector: &Collector) -> &'static str {
