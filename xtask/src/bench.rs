@@ -5,6 +5,7 @@ mod gate;
 mod judge;
 mod machine;
 mod measure;
+mod parity;
 mod run;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
+parity three fingerprints of a million facts; noise and ranking on the data in BATON_PARITY_DATA
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
 judge  false alarms and delays of the judge and of its peers' rules, simulated and recorded
@@ -30,9 +32,10 @@ judge  false alarms and delays of the judge and of its peers' rules, simulated a
 /// Builds what it measures, and measures it.
 type Family = fn(&Ask) -> Answer<Vec<Figure>>;
 
-const FAMILIES: [(&str, Family); 3] = [
+const FAMILIES: [(&str, Family); 4] = [
     ("gate", |_| gate::measure(&shell::build_baton("release")?)),
     ("judge", |_| judge::measure()),
+    ("parity", |_| parity::measure(&shell::build_baton("release")?)),
     ("run", |ask| {
         run::measure(&shell::build_baton("release")?, ask)
     }),

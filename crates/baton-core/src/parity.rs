@@ -9,9 +9,16 @@ pub mod fact;
 pub mod secret;
 
 pub mod matcher;
+pub mod typed;
 
+pub mod doc;
 pub mod fingerprint;
+mod layers;
+pub mod noise;
 pub mod output;
+pub mod sheet;
+
+pub mod risk;
 
 pub mod compare;
 pub mod round_trip;
@@ -23,4 +30,6 @@ pub use compare::{
 pub use fact::{Class, Collector, Fact, FactName, Value};
 pub use fingerprint::{Fingerprint, HostFacts, LayerStatus};
 pub use matcher::{Is, Pattern, Rule};
+pub use risk::Risk;
 pub use round_trip::{Mark, RoundTrip};
+pub use sheet::Sheet;

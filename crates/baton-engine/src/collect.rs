@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use baton_core::time::Duration as Gap;
+use jiff::Timestamp;
+
 use baton_core::id::Digest;
 use baton_core::parity::output::{OUTPUT_MAX, TEXT_MAX, parse};
 use baton_core::parity::secret::{Secrets, carries_secret, looks_secret};
@@ -113,15 +116,50 @@ fn by_script(site: Site<'_>, scripted: &[Collector], limits: Limits) -> HostFact
         return HostFacts::default();
     }
     let script = script::script(scripted);
+    let begun = Timestamp::now();
     let ran = match site.place {
         Place::Here(dir) => run::here(&script, dir, site.vars, limits)
             .map_err(|error| format!("cannot start sh in {}: {error}", dir.display())),
         Place::Far { ssh, to, dir } => run::far(&script, (ssh, to, dir), site.vars, limits),
     };
     match ran {
-        Ok(ran) => parse(&ran.output, scripted, &ran.unfinished),
+        Ok(ran) => {
+            let mut host = parse(&ran.output, scripted, &ran.unfinished);
+            weigh_clock(&mut host, begun, Timestamp::now());
+            host
+        }
         Err(reason) => parse(&[], scripted, &LayerStatus::NotCollected(reason)),
     }
+}
+
+/// How far a clock may be off before it is a fact of its own, in seconds.
+const CLOCK_OFF_MAX: i64 = 2;
+
+/// Says of the host's clock whether it is right, by our own before and after:
+/// its reading must have been taken between the two.
+fn weigh_clock(host: &mut HostFacts, begun: Timestamp, ended: Timestamp) {
+    let clock = host.facts.get(&FactName::new("time", "clock"));
+    let Some(read) = clock.and_then(|fact| fact.value.number()) else {
+        return;
+    };
+    // Seconds since 1970 in whole numbers: the cast loses nothing.
+    let read = read as i64;
+    let off = if read < begun.as_second() - CLOCK_OFF_MAX {
+        read - begun.as_second()
+    } else if read > ended.as_second() + CLOCK_OFF_MAX {
+        read - ended.as_second()
+    } else {
+        0
+    };
+    let says = match off {
+        0 => "right".to_owned(),
+        off if off < 0 => format!("{} behind", Gap::from_secs(off.unsigned_abs())),
+        off => format!("{} ahead", Gap::from_secs(off.unsigned_abs())),
+    };
+    let fact = Fact::stable(Value::Text(says));
+    let _new = host
+        .facts
+        .insert(FactName::new("time", "clock").attribute("off"), fact);
 }
 
 /// The variables a step would see whose names fit. A secret is known by its

@@ -21,7 +21,7 @@ mod past;
 use std::collections::BTreeSet;
 
 use baton_core::event::{Event, Outcome};
-use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq, canonical};
+use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq};
 use baton_core::ledger::canon::BATON;
 use baton_core::ledger::clock::{ClockWentBack, believe};
 use baton_core::ledger::{Draft, Entry};
@@ -486,7 +486,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         let Some(mark) = self.surveying.take() else {
             return Ok(());
         };
-        let blob = self.log.put(&canonical(print))?;
+        let blob = self.log.put(&print.to_bytes())?;
         let event = Event::Fingerprinted {
             environment: self.state.terms.environment.clone(),
             definition: self.state.terms.definition.clone(),
@@ -507,8 +507,8 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
 
     fn print(&mut self, blob: &Digest) -> Result<Fingerprint, DriveError> {
         let bytes = self.log.get(blob)?.unwrap_or_default();
-        serde_json::from_slice(&bytes).map_err(|why| {
-            let why = format!("a fingerprint of this run cannot be read: {why}");
+        Fingerprint::from_bytes(bytes).ok_or_else(|| {
+            let why = "a fingerprint of this run cannot be read".to_owned();
             self.illegal(Illegal(why))
         })
     }

@@ -341,7 +341,7 @@ impl Desk {
         let mut fingerprints: BTreeMap<Digest, Fingerprint> = BTreeMap::new();
         for digest in digests {
             let blob = self.log.get(&digest)?;
-            if let Some(read) = blob.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
+            if let Some(read) = blob.and_then(Fingerprint::from_bytes) {
                 let _new = fingerprints.insert(digest, read);
             }
         }
@@ -460,7 +460,12 @@ impl Desk {
 
     /// Keeps a value as a blob.
     pub(crate) fn keep(&mut self, value: &impl serde::Serialize) -> Result<Digest, Failure> {
-        Ok(self.log.put(&canonical(value))?)
+        self.keep_bytes(&canonical(value))
+    }
+
+    /// Keeps bytes under their digest.
+    pub(crate) fn keep_bytes(&mut self, bytes: &[u8]) -> Result<Digest, Failure> {
+        Ok(self.log.put(bytes)?)
     }
 }
 

@@ -222,7 +222,7 @@ fn compare_all(launch: &EnvName, known: &[Known<'_>], terms: &ParityTerms, notes
             notes.push(Note::unknown("parity.not-collected", says).naming(name));
         }
     }
-    let found = compare(reference.environment(), &tested, &terms.rules);
+    let found = compare(reference.environment(), &tested, &terms.rules).reweighed(&terms.weights);
     for difference in found.differences {
         let code = match difference.kind {
             Kind::SameSecret => "parity.same-secret",

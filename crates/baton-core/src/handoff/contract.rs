@@ -395,6 +395,8 @@ keys! {
         facts: Vec<parity::Collector>,
         /// How two different values may still be right.
         rules: Vec<parity::Rule> = default,
+        /// How much a kind of difference matters at most, from 0 to 100, where it is not as usual.
+        weights: parity::risk::Weights = default,
     }
 }
 

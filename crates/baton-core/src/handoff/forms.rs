@@ -16,9 +16,8 @@ use super::names::VarName;
 use super::read::{Fields, Read, Reader, keys};
 use super::schema::{Instant, Percent};
 use super::yaml::{Entry, Kind, Node};
-use crate::diag::{Note, brief, list, nearest};
+use crate::diag::{Note, brief, nearest};
 use crate::id::MeasureId;
-use crate::parity::{Collector, Is, Rule};
 use crate::time::Duration;
 
 /// The one entry of a map of which each key is a form of its own: `{ env: NAME }`.
@@ -391,6 +390,8 @@ macro_rules! read_keys {
     }};
 }
 
+mod parity;
+
 impl Read for Bridge {
     fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
         const KEYS: &[&str] = &["slack", "email", "webhook", "matrix"];
@@ -410,94 +411,5 @@ impl Read for Bridge {
                 }
             ),
         }
-    }
-}
-
-impl Read for Collector {
-    fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
-        const KEYS: &[&str] = &["env", "files", "command", "sqlite", "postgres"];
-        let collector = match node.text() {
-            Some("os") => Self::Os,
-            Some("packages") => Self::Packages,
-            Some(word) => {
-                let known = ["os", "packages"].iter().chain(KEYS).copied();
-                let next = match nearest(word, known) {
-                    Some(near) if KEYS.contains(&near) => format!("write `{near}: {{ … }}`"),
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("write os, packages, or one of {}", list(KEYS, 30)),
-                };
-                return reader.bad_value(
-                    node.span,
-                    format!("`{}` is no collector", brief(word)),
-                    next,
-                );
-            }
-            None => {
-                const NEXT: &str =
-                    "write os, packages, or one of env, files, command, sqlite and postgres";
-                let entry = one_entry(node, reader, KEYS, "a collector", NEXT)?;
-                match entry.key.as_str() {
-                    "env" => read_keys!(reader, entry, Self::Env { names }),
-                    "files" => read_keys!(reader, entry, Self::Files { paths }),
-                    "command" => read_keys!(reader, entry, Self::Command { id, run }),
-                    "sqlite" => read_keys!(reader, entry, Self::Sqlite { path }),
-                    _ => read_keys!(reader, entry, Self::Postgres { url }),
-                }?
-            }
-        };
-        match collector.check() {
-            Ok(()) => Some(collector),
-            Err(trouble) => reader.bad_value(node.span, trouble, "mend it, or leave it out"),
-        }
-    }
-}
-
-impl Read for Rule {
-    fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
-        const NEXT: &str = "write `is: must-differ`, or `is: ratio, max: 8`";
-        let mut fields = Fields::open(node, reader, &["match", "is", "max"])?;
-        let pattern = fields.get("match");
-        let is: Option<At<String>> = fields.get("is");
-        let max: Option<Option<Factor>> = fields.get("max");
-        let (is, max) = (is?, max?);
-        let reader = fields.reader();
-        let is = match (is.as_str(), max) {
-            ("ratio", Some(Factor(max))) => Is::Ratio { max },
-            ("must-differ", None) => Is::MustDiffer,
-            ("ratio", None) => {
-                let trouble = "a rule that `is: ratio` needs a `max`";
-                return reader.bad_value(node.span, trouble, NEXT);
-            }
-            ("must-differ", Some(_)) => {
-                let trouble = "a rule that `is: must-differ` has no `max`";
-                return reader.bad_value(node.span, trouble, NEXT);
-            }
-            (other, _) => {
-                let trouble = format!("`{}` is not a kind of rule", brief(other));
-                return reader.bad_value(is.span.unwrap_or(node.span), trouble, NEXT);
-            }
-        };
-        let rule = Self {
-            pattern: pattern?,
-            is,
-        };
-        match rule.check() {
-            Ok(()) => Some(rule),
-            Err(trouble) => reader.bad_value(node.span, trouble, NEXT),
-        }
-    }
-}
-
-/// A number without a unit: how many times larger.
-struct Factor(f64);
-
-impl Read for Factor {
-    fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
-        reader.parsed(node, "a number of 1 or more", |text| {
-            match text.parse::<f64>() {
-                Ok(number) if number.is_finite() && number >= 1.0 => Ok(Self(number)),
-                _ => Err(format!("`{}` is not a number of 1 or more", brief(text))),
-            }
-        })
     }
 }

@@ -226,7 +226,6 @@ impl Check<'_, '_> {
             for (at, collector) in parity.facts.iter().enumerate() {
                 let place = |key| format!("parity.facts[{}].{key}", at + 1);
                 match collector {
-                    Collector::Os | Collector::Packages | Collector::Env { .. } => {}
                     Collector::Files { paths } => {
                         for path in paths {
                             self.strict(scope, place("files.paths"), path, Where::Hosts);
@@ -241,6 +240,7 @@ impl Check<'_, '_> {
                     Collector::Postgres { url } => {
                         self.strict(scope, place("postgres.url"), url, Where::Hosts);
                     }
+                    _ => {}
                 }
             }
         }

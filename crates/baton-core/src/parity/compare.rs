@@ -7,18 +7,25 @@
 //! release itself changed is not known here: the gate compares fingerprints
 //! that were taken before the rehearsal.
 
+pub mod merge;
+
+mod fold;
 mod gather;
 mod rows;
 mod says;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::id::{EnvName, GroupName, HostName};
+use crate::parity::compare::gather::{Everywhere, Host, Stage, Standing};
+use crate::parity::compare::merge::{Cursor, Here, InMemory, Open, Site, walk};
+use crate::parity::compare::rows::{Found, Row};
 use crate::parity::fact::FactName;
-use crate::parity::fingerprint::Fingerprint;
-use crate::parity::matcher::{Rule, Rules};
+use crate::parity::fingerprint::{Fingerprint, HostFacts};
+use crate::parity::matcher::{Is, Rule, Rules};
+use crate::parity::risk::{Risk, Weights};
 
 /// A fingerprint and how its hosts stand together.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +68,8 @@ pub struct Difference {
     pub fact: FactName,
     /// What kind.
     pub kind: Kind,
+    /// How much it matters, and why.
+    pub risk: Risk,
     /// Where each value stands.
     pub sides: Vec<Side>,
     /// What a waiver must cover: the hosts that stand out from their siblings
@@ -96,7 +105,7 @@ pub struct NotCollected {
     pub says: String,
 }
 
-/// What comparing found, in stable order.
+/// What comparing found, in stable order: of the differences the gravest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Comparison {
     /// What is not the same.
@@ -112,15 +121,42 @@ impl Comparison {
     pub fn is_equal(&self) -> bool {
         self.differences.is_empty() && self.not_collected.is_empty()
     }
+
+    /// The same, the differences weighed and ordered by a contract's weights.
+    #[must_use]
+    pub fn reweighed(mut self, weights: &Weights) -> Self {
+        let differences = self.differences.into_iter().map(|of| Difference {
+            risk: of.risk.reweighed(weights),
+            ..of
+        });
+        self.differences = differences.collect();
+        fold::order(&mut self.differences);
+        self
+    }
 }
 
-/// Compares the hosts of every group with their siblings, exactly; a ratio
-/// excuses numbers here too, and what must differ between environments must
-/// still be the same within one.
+impl<'a> Environment<'a> {
+    /// Opens the facts of all its hosts.
+    pub fn open(self) -> Open<'a, InMemory<'a>> {
+        let hosts = self.fingerprint.hosts.iter();
+        let site = |(name, facts): (&'a HostName, &'a HostFacts)| Site {
+            name,
+            layers: &facts.layers,
+            facts: InMemory::new(&facts.facts),
+        };
+        Open {
+            environment: &self.fingerprint.environment,
+            groups: self.groups,
+            sites: hosts.map(site).collect(),
+        }
+    }
+}
+
+/// Compares the hosts of every group with their siblings, exactly, but for the
+/// rules that say how values may lie apart; what must differ between
+/// environments must still be the same within one.
 pub fn compare_hosts(environment: Environment<'_>, rules: &[Rule]) -> Comparison {
-    let (rows, excused) = rows::siblings(environment, &Rules::new(rules));
-    let not_collected = gather::unread(&[environment], false);
-    rows::finish(rows, excused, not_collected)
+    Work::new(vec![environment.open()], rules, true).finish()
 }
 
 /// Compares two environments: `tested` and the one the release is to go to.
@@ -133,30 +169,212 @@ pub fn compare_environments(
     launch: Environment<'_>,
     rules: &[Rule],
 ) -> Comparison {
-    let (rows, excused) = rows::environments(tested, launch, &Rules::new(rules));
-    let not_collected = gather::unread(&[tested, launch], true);
-    rows::finish(rows, excused, not_collected)
+    Work::new(vec![tested.open(), launch.open()], rules, false).finish()
 }
 
 /// The whole comparison that the gate asks for: siblings in every environment,
 /// and each tested environment against the one of the launch. A host that
 /// stands out from its siblings is named once, not again for the environment.
 pub fn compare(launch: Environment<'_>, tested: &[Environment<'_>], rules: &[Rule]) -> Comparison {
-    let rules = Rules::new(rules);
-    let all: Vec<Environment<'_>> = tested.iter().copied().chain([launch]).collect();
-    let (mut among, mut between, mut excused) = (Vec::new(), Vec::new(), Vec::new());
-    for environment in &all {
-        let (rows, right) = rows::siblings(*environment, &rules);
-        among.extend(rows);
-        excused.extend(right);
+    let tested = tested.iter().map(|environment| environment.open());
+    compare_open(launch.open(), tested.collect(), rules)
+}
+
+/// The same, of facts that are read as they are needed.
+pub fn compare_open<'a, C: Cursor>(
+    launch: Open<'a, C>,
+    tested: Vec<Open<'a, C>>,
+    rules: &[Rule],
+) -> Comparison {
+    let all = tested.into_iter().chain([launch]).collect();
+    Work::new(all, rules, true).finish()
+}
+
+/// Some hosts that are compared with each other, by their places among all.
+enum Set {
+    /// Of one environment.
+    Siblings { stage: usize, hosts: Vec<usize> },
+    /// Of a tested environment, and of the launch environment.
+    Counterparts {
+        stage: usize,
+        ours: Vec<usize>,
+        theirs: Vec<usize>,
+    },
+}
+
+/// A comparison at work. The launch environment is the last stage.
+struct Work<'a, 'r, C> {
+    cursors: Vec<C>,
+    hosts: Vec<Host<'a>>,
+    stages: Vec<Stage<'a>>,
+    sets: Vec<Set>,
+    rules: Rules<'r>,
+    /// By stage: what was found among siblings, and between it and the launch.
+    among: Vec<Vec<Row<'a>>>,
+    between: Vec<Vec<Row<'a>>>,
+    excused: Vec<Excused>,
+}
+
+impl<'a, 'r, C: Cursor> Work<'a, 'r, C> {
+    fn new(all: Vec<Open<'a, C>>, rules: &'r [Rule], siblings: bool) -> Self {
+        let (mut cursors, mut hosts, mut stages) = (Vec::new(), Vec::new(), Vec::new());
+        for open in all {
+            let mut places = BTreeMap::new();
+            for site in open.sites {
+                let _before = places.insert(site.name, hosts.len());
+                hosts.push(Host {
+                    environment: open.environment,
+                    name: site.name,
+                    layers: site.layers,
+                });
+                cursors.push(site.facts);
+            }
+            stages.push(Stage {
+                environment: open.environment,
+                groups: open.groups,
+                places,
+            });
+        }
+        let mut work = Self {
+            cursors,
+            hosts,
+            among: stages.iter().map(|_| Vec::new()).collect(),
+            between: stages.iter().map(|_| Vec::new()).collect(),
+            sets: Vec::new(),
+            stages,
+            rules: Rules::new(rules),
+            excused: Vec::new(),
+        };
+        if siblings {
+            work.pair_siblings();
+        }
+        work.pair_counterparts();
+        work
     }
-    for environment in tested {
-        let (rows, right) = rows::environments(*environment, launch, &rules);
-        between.extend(rows);
-        excused.extend(right);
+
+    fn pair_siblings(&mut self) {
+        for (stage, of) in self.stages.iter().enumerate() {
+            let groups = of.groups.values().map(|hosts| Set::Siblings {
+                stage,
+                hosts: of.of(hosts),
+            });
+            self.sets.extend(groups);
+        }
     }
-    let not_collected = gather::unread(&all, !tested.is_empty());
-    rows::finish(rows::fold(among, between), excused, not_collected)
+
+    fn pair_counterparts(&mut self) {
+        let Some((launch, tested)) = self.stages.split_last() else {
+            return;
+        };
+        for (stage, of) in tested.iter().enumerate() {
+            let pairing = gather::pairing(of, launch);
+            let pairs = pairing.pairs.into_iter();
+            self.sets
+                .extend(pairs.map(|(ours, theirs)| Set::Counterparts {
+                    stage,
+                    ours: of.of(ours),
+                    theirs: launch.of(theirs),
+                }));
+            let (here, there) = (of.environment, launch.environment);
+            let gone = pairing.only_tested.into_iter();
+            let rows = &mut self.between[stage];
+            rows.extend(gone.map(|host| rows::lone(host, here, there, Kind::Missing)));
+            let new = pairing.only_launch.into_iter();
+            rows.extend(new.map(|host| rows::lone(host, there, here, Kind::Extra)));
+        }
+    }
+
+    fn finish(mut self) -> Comparison {
+        let mut cursors = std::mem::take(&mut self.cursors);
+        let must_differ = self.rules.prefixes(|is| is == Is::MustDiffer);
+        let may_hold = |layer: &str| must_differ.iter().any(|prefix| may_meet(prefix, layer));
+        let mut with_facts: BTreeSet<String> = BTreeSet::new();
+        let mut last = None;
+        let layer = |layer: &str| {
+            if last.as_deref() != Some(layer) {
+                last = Some(layer.to_owned());
+                with_facts.insert(layer.to_owned());
+            }
+        };
+        let everyone = 0..self.hosts.len();
+        walk(
+            &mut cursors,
+            |layer| !may_hold(layer),
+            layer,
+            |here| {
+                let named = must_differ
+                    .iter()
+                    .any(|prefix| here.name.starts_with(prefix));
+                if named || !here.agree(everyone.clone()) {
+                    self.visit(here);
+                }
+            },
+        );
+        let among = self.among.into_iter().flat_map(fold::stage).collect();
+        let between = self.between.into_iter().flat_map(fold::stage).collect();
+        let tested = self.stages.len() > 1;
+        let unread = gather::unread(&self.stages, &self.hosts, &with_facts, tested);
+        fold::finish(fold::fold(among, between), self.excused, unread)
+    }
+
+    /// Compares one fact in every set of hosts.
+    fn visit(&mut self, here: &Here<'_, C>) {
+        let name = FactName::of_line(here.name);
+        let rule = self.rules.find(&name);
+        let must_differ = rule.is_some_and(|rule| rule.is == Is::MustDiffer);
+        let facts = here.cursors.iter().zip(here.present);
+        let facts: Vec<_> = facts
+            .map(|(cursor, there)| cursor.fact().filter(|_| *there))
+            .collect();
+        let row = Everywhere {
+            name: &name,
+            hosts: &self.hosts,
+            facts: &facts,
+        };
+        for set in &self.sets {
+            let (found, rows) = match set {
+                Set::Siblings { stage, hosts } => {
+                    if here.agree(hosts.iter().copied()) {
+                        continue;
+                    }
+                    let of = self.stages[*stage].environment;
+                    let standing = Standing::of(&row, of, hosts, None);
+                    (
+                        rows::sibling(&name, &standing, rule),
+                        &mut self.among[*stage],
+                    )
+                }
+                Set::Counterparts {
+                    stage,
+                    ours,
+                    theirs,
+                } => {
+                    if !must_differ && here.agree(ours.iter().chain(theirs).copied()) {
+                        continue;
+                    }
+                    let (tested, launch) = (&self.stages[*stage], self.stages.last());
+                    let Some(launch) = launch else { continue };
+                    let ours = Standing::of(&row, tested.environment, ours, rule);
+                    let theirs = Standing::of(&row, launch.environment, theirs, rule);
+                    let found = rows::counterpart(&name, &ours, &theirs, rule);
+                    (found, &mut self.between[*stage])
+                }
+            };
+            match found {
+                Found::Same => {}
+                Found::Right(right) => self.excused.push(right),
+                Found::Wrong(row) => rows.push(row),
+            }
+        }
+    }
+}
+
+/// Whether a name of this layer may start with this text.
+fn may_meet(prefix: &str, layer: &str) -> bool {
+    match prefix.split_once(':') {
+        Some((of, _)) => of == layer,
+        None => layer.starts_with(prefix),
+    }
 }
 
 #[cfg(test)]

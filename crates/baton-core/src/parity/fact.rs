@@ -20,8 +20,28 @@ use crate::parity::secret::KeyedHash;
 pub enum Collector {
     /// The operating system: its release, kernel and architecture.
     Os,
-    /// The installed packages. Known, not built yet.
+    /// The installed packages.
     Packages,
+    /// Interpreters, compilers and libraries by version.
+    Runtimes,
+    /// The settings of the kernel.
+    Sysctl,
+    /// What a process may use, and what the machine has.
+    Limits,
+    /// Language of messages and sorting.
+    Locale,
+    /// Time zone and how far the clock is off.
+    Time,
+    /// Users and groups.
+    Users,
+    /// Units of systemd, and what cron starts.
+    Services,
+    /// What listens on which port.
+    Listeners,
+    /// File systems and how they are mounted.
+    Mounts,
+    /// How names are resolved.
+    Resolver,
     /// The variables a step would see.
     Env {
         /// Patterns of their names, as [`Pattern`] reads them.
@@ -39,7 +59,7 @@ pub enum Collector {
         /// Run as `sh -ec` in the host's folder.
         run: String,
     },
-    /// The schema of an SQLite database. Known, not built yet.
+    /// The schema, settings and migrations of an SQLite database.
     Sqlite {
         /// Its file.
         path: String,
@@ -52,11 +72,42 @@ pub enum Collector {
 }
 
 impl Collector {
+    /// Those that a contract asks for by a word alone.
+    pub const WORDS: [Self; 12] = [
+        Self::Os,
+        Self::Packages,
+        Self::Runtimes,
+        Self::Sysctl,
+        Self::Limits,
+        Self::Locale,
+        Self::Time,
+        Self::Users,
+        Self::Services,
+        Self::Listeners,
+        Self::Mounts,
+        Self::Resolver,
+    ];
+
+    /// The collector that this word asks for.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::WORDS.into_iter().find(|of| of.layer() == word)
+    }
+
     /// The layer its facts stand in: the word before the colon of their names.
     pub fn layer(&self) -> &'static str {
         match self {
             Self::Os => "os",
             Self::Packages => "packages",
+            Self::Runtimes => "runtimes",
+            Self::Sysctl => "sysctl",
+            Self::Limits => "limits",
+            Self::Locale => "locale",
+            Self::Time => "time",
+            Self::Users => "users",
+            Self::Services => "services",
+            Self::Listeners => "listeners",
+            Self::Mounts => "mounts",
+            Self::Resolver => "resolver",
             Self::Env { .. } => "env",
             Self::Files { .. } => "files",
             Self::Command { .. } => "command",
@@ -67,10 +118,7 @@ impl Collector {
 
     /// Whether this version can read it at all.
     pub fn is_built(&self) -> bool {
-        !matches!(
-            self,
-            Self::Packages | Self::Sqlite { .. } | Self::Postgres { .. }
-        )
+        !matches!(self, Self::Postgres { .. })
     }
 
     /// Whether it can be carried out as it is written.
@@ -107,10 +155,23 @@ impl FactName {
         Self(name)
     }
 
-    /// The name of one attribute of this thing; replaces an attribute it has.
+    /// A name as it stands in a stored fingerprint, which was made by [`Self::new`].
+    pub(super) fn of_line(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The name of one attribute of this thing, which is escaped as a subject
+    /// is; replaces an attribute it has.
     #[must_use]
     pub fn attribute(&self, attribute: &str) -> Self {
-        Self(format!("{}#{attribute}", self.thing()))
+        let mut name = format!("{}#", self.thing());
+        escape(attribute.as_bytes(), &mut name);
+        Self(name)
+    }
+
+    /// The attribute, if it is about one.
+    pub fn attribute_name(&self) -> Option<&str> {
+        self.0.split_once('#').map(|(_, attribute)| attribute)
     }
 
     /// The word before the colon: which collector read it.
@@ -174,6 +235,14 @@ pub enum Value {
 }
 
 impl Value {
+    /// The text, if it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// The value as a number, for rules that weigh numbers. Finite.
     pub fn number(&self) -> Option<f64> {
         let Self::Text(text) = self else { return None };
@@ -223,6 +292,8 @@ fn shown_text(text: &str) -> String {
 pub enum Class {
     /// Compared, and part of the fingerprint's digest.
     Stable,
+    /// An amount of the machine: compared, but two may lie some way apart.
+    Size,
     /// Changes by itself: kept for reading, never compared.
     Volatile,
     /// Names one host or environment: only whether it is there is compared.

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Digest, EnvName, HostName};
-use crate::parity::fact::{Class, Collector, Fact, FactName, Value};
+use crate::parity::fact::{Class, Collector, Fact, FactName};
+use crate::parity::sheet::{self, Sheet};
 
 /// How far the reading of one layer of one host came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,7 +108,7 @@ impl HostFacts {
 }
 
 /// The format of a fingerprint this version writes.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The facts of one environment at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,28 +156,38 @@ impl Fingerprint {
         self.asked == asked(collectors)
     }
 
-    /// The digest of the canonical JSON of `{HOST: {FACT: VALUE}}`, of the
-    /// stable facts only: neither the moment nor the environment's name, nor
-    /// volatile, identity or secret facts, change it.
+    /// The digest of all stable facts: SHA-256 over each host's name and a line
+    /// break, and then the lines of its stable facts as [`sheet`] writes them.
+    /// Neither the moment nor the environment's name, nor facts of another
+    /// class, change it.
     pub fn digest(&self) -> Digest {
-        type Stable<'a> = BTreeMap<&'a str, &'a Value>;
-        let stable: BTreeMap<&str, Stable<'_>> = self
-            .hosts
-            .iter()
-            .map(|(host, facts)| {
-                let facts = facts.facts.iter();
-                let stable = facts.filter(|(_, fact)| fact.class == Class::Stable);
-                let values = stable.map(|(name, fact)| (name.as_str(), &fact.value));
-                (host.as_str(), values.collect())
-            })
-            .collect();
-        Digest::of_value(&stable)
+        let mut stable = Vec::new();
+        for (host, facts) in &self.hosts {
+            stable.extend_from_slice(host.as_str().as_bytes());
+            stable.push(b'\n');
+            let facts = facts.facts.iter();
+            for (name, fact) in facts.filter(|(_, fact)| fact.class == Class::Stable) {
+                sheet::line(name, fact, &mut stable);
+            }
+        }
+        Digest::of(&stable)
+    }
+
+    /// The bytes under which it is stored; see [`sheet`].
+    pub fn to_bytes(&self) -> Vec<u8> {
+        sheet::write(self)
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote; `None` for anything else.
+    pub fn from_bytes(bytes: Vec<u8>) -> Option<Self> {
+        Sheet::read(bytes)?.fingerprint()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parity::fact::Value;
 
     fn sample() -> Fingerprint {
         let mut host = HostFacts::default();
@@ -201,8 +212,7 @@ mod tests {
 
     #[test]
     fn the_digest_is_of_the_specified_bytes() {
-        let bytes =
-            br#"{"web1":{"env:APP_MODE":{"text":"release"},"os:release":{"text":"debian 12"}}}"#;
+        let bytes = b"web1\nenv:APP_MODE\tstrelease\nos:release\tstdebian 12\n";
         assert_eq!(sample().digest(), Digest::of(bytes));
     }
 
@@ -230,12 +240,13 @@ mod tests {
         let layers = &mut web1(&mut print).layers;
         layers.insert("files".to_owned(), LayerStatus::Partial("why".to_owned()));
         layers.insert("command".to_owned(), LayerStatus::Timeout);
-        let text = serde_json::to_string(&print).unwrap();
+        let bytes = print.to_bytes();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         assert!(
             text.contains(r#""files":{"is":"partial","because":"why"}"#),
             "{text}"
         );
-        assert_eq!(serde_json::from_str::<Fingerprint>(&text).unwrap(), print);
+        assert_eq!(Fingerprint::from_bytes(bytes).unwrap(), print);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::parity::fact::{FactName, Value};
+use crate::parity::typed;
 
 /// A pattern over names: `*` stands for any text, `/` included, since a name
 /// holds at most one path; `?`, `[ab]`, `{a,b}` and `\` as in globs.
@@ -72,6 +73,9 @@ fn compile(text: &str, literal_separator: bool) -> Result<GlobMatcher, String> {
         .map_err(|error| format!("\"{text}\" is not a pattern: {}", error.kind()))
 }
 
+/// How far two amounts of machines may lie apart without a rule that says so.
+pub const SIZE_RATIO: f64 = 8.0;
+
 /// How two values that differ may still be right, or two that agree be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
@@ -83,6 +87,77 @@ pub enum Is {
     },
     /// Different in each environment: a secret, a database's address.
     MustDiffer,
+    /// The same value in other clothes: `1000m` and `1`, `90s` and `1m30s`, `yes` and `true`.
+    Canonical,
+    /// Versions of one major number.
+    SameMajor,
+    /// Versions of one major and minor number.
+    SameMinor,
+    /// A version or number in the launch environment that is not below the tested one.
+    AtLeast,
+    /// The same words or lines, in any order.
+    Set,
+    /// The same once the name of the environment is taken out of both.
+    Named,
+    /// Being there is enough.
+    Present,
+}
+
+impl Is {
+    /// Whether values of one environment are right: what only holds from one
+    /// environment to the next does not excuse siblings.
+    pub fn holds_among(self, values: &[&Value]) -> bool {
+        match self {
+            Self::Ratio { max } => within_ratio(values.iter().copied(), max),
+            Self::MustDiffer | Self::AtLeast | Self::Named => false,
+            Self::Canonical | Self::SameMajor | Self::SameMinor | Self::Set | Self::Present => {
+                one_key(values.iter().map(|value| self.key(value, "")))
+            }
+        }
+    }
+
+    /// Whether the values of a tested environment and of the launch one are
+    /// right, given the names of the two.
+    pub fn holds_between(self, tested: &[Value], launch: &[Value], names: [&str; 2]) -> bool {
+        let all = || tested.iter().chain(launch);
+        match self {
+            Self::Ratio { max } => within_ratio(all(), max),
+            Self::MustDiffer => tested.iter().all(|value| !launch.contains(value)),
+            Self::AtLeast => launch.iter().all(|new| {
+                let not_below = |old: &Value| typed::at_least(new.text()?, old.text()?);
+                tested.iter().all(|old| not_below(old) == Some(true))
+            }),
+            _ => {
+                let of = |values: &'_ [Value], name: &str| -> Vec<Option<String>> {
+                    values.iter().map(|value| self.key(value, name)).collect()
+                };
+                one_key(of(tested, names[0]).into_iter().chain(of(launch, names[1])))
+            }
+        }
+    }
+
+    /// What two values must share to be right.
+    fn key(self, value: &Value, environment: &str) -> Option<String> {
+        if self == Self::Present {
+            return Some(String::new());
+        }
+        let text = value.text()?;
+        match self {
+            Self::Canonical => Some(typed::canonical(text)),
+            Self::SameMajor => typed::release(text, 1),
+            Self::SameMinor => typed::release(text, 2),
+            Self::Set => Some(typed::set(text)),
+            Self::Named if !environment.is_empty() => Some(text.replace(environment, "{env}")),
+            _ => None,
+        }
+    }
+}
+
+fn one_key(mut keys: impl Iterator<Item = Option<String>>) -> bool {
+    let Some(Some(first)) = keys.next() else {
+        return false;
+    };
+    keys.all(|key| key.as_ref() == Some(&first))
 }
 
 impl fmt::Display for Is {
@@ -90,6 +165,13 @@ impl fmt::Display for Is {
         match self {
             Self::Ratio { max } => write!(f, "may be up to {max} times apart"),
             Self::MustDiffer => f.write_str("must differ between environments"),
+            Self::Canonical => f.write_str("may be written in another way"),
+            Self::SameMajor => f.write_str("needs the same major version only"),
+            Self::SameMinor => f.write_str("needs the same major and minor version only"),
+            Self::AtLeast => f.write_str("may be newer where the release goes"),
+            Self::Set => f.write_str("may stand in any order"),
+            Self::Named => f.write_str("may hold the name of its environment"),
+            Self::Present => f.write_str("only needs to be there"),
         }
     }
 }
@@ -141,6 +223,14 @@ impl<'a> Rules<'a> {
         )
     }
 
+    /// For the rules of a kind, how the names they are for begin: the text
+    /// before the first character with a meaning.
+    pub fn prefixes(&self, kind: impl Fn(Is) -> bool) -> Vec<&'a str> {
+        let of_kind = self.0.iter().filter(|(_, rule)| kind(rule.is));
+        let plain = |text: &'a str| text.split(['*', '?', '[', '{', '\\']).next().unwrap_or("");
+        of_kind.map(|(_, rule)| plain(&rule.pattern)).collect()
+    }
+
     /// The first rule that is for this fact.
     pub fn find(&self, name: &FactName) -> Option<&'a Rule> {
         self.0
@@ -154,7 +244,19 @@ impl<'a> Rules<'a> {
 /// `max` times the smallest. Zero is within a factor of zero only.
 pub fn within_ratio<'a>(values: impl IntoIterator<Item = &'a Value>, max: f64) -> bool {
     let numbers: Option<Vec<f64>> = values.into_iter().map(Value::number).collect();
-    let Some(numbers) = numbers else { return false };
+    numbers.is_some_and(|numbers| near(&numbers, max))
+}
+
+/// The same of amounts with their units: `4 GiB` and `512 MiB`.
+pub fn sizes_within<'a>(values: impl IntoIterator<Item = &'a Value>, max: f64) -> bool {
+    let sizes = values
+        .into_iter()
+        .map(|value| typed::magnitude(value.text()?));
+    let sizes: Option<Vec<f64>> = sizes.collect();
+    sizes.is_some_and(|sizes| near(&sizes, max))
+}
+
+fn near(numbers: &[f64], max: f64) -> bool {
     let one_sign = numbers.iter().all(|n| *n > 0.0)
         || numbers.iter().all(|n| *n < 0.0)
         || numbers.iter().all(|n| *n == 0.0);

@@ -13,6 +13,9 @@
 //! | `modes` | lines `644:./path`, of the same paths |
 //! | `odd` | one other path, its line of hash, its line of mode |
 //! | `link` | the path of a symbolic link, what it points to |
+//! | `conf` | the path of a file that may be parsed, its content |
+//! | `raw` | a layer, a tool, what the tool printed of the layer |
+//! | `absent` | a layer that there is not on the host |
 //! | `command` | its place among the asked commands from 0, its output, its exit status |
 //! | `trouble` | a layer, what could not be read of it |
 //! | `done` | a layer that was read to its end |
@@ -23,16 +26,26 @@
 use std::collections::BTreeMap;
 
 use crate::id::Digest;
-use crate::parity::fact::{Collector, Fact, FactName, Value};
+use crate::parity::doc::{self, Format};
+use crate::parity::fact::{Class, Collector, Fact, FactName, Value};
 use crate::parity::fingerprint::{HostFacts, LayerStatus};
 use crate::parity::matcher::Paths;
+use crate::parity::{layers, noise};
 
 /// Most bytes that are read of one host: hundreds of thousands of short facts.
 pub const OUTPUT_MAX: usize = 8 * 1024 * 1024;
 /// Most files of one host: a folder with more is data, not configuration.
 pub const FILES_MAX: usize = 20_000;
+/// Most facts of one host, of all layers.
+pub const FACTS_MAX: usize = 500_000;
 /// Longest output of a command that is kept, in bytes.
 pub const TEXT_MAX: usize = 4096;
+/// Longest output of a command that is read as JSON, in bytes.
+pub const JSON_MAX: usize = 1024 * 1024;
+/// Largest file that is parsed, in bytes; of a larger one the digest is compared.
+pub const PARSED_MAX: usize = 256 * 1024;
+/// Largest sum of files that are parsed, in bytes: half of what may be printed.
+pub const PARSED_SUM_MAX: usize = OUTPUT_MAX / 2;
 /// Longest reason of a status, in characters: what fits on a few lines.
 const REASON_MAX: usize = 300;
 
@@ -60,9 +73,10 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 #[derive(Default)]
-struct File {
+struct File<'a> {
     hash: Option<Digest>,
     mode: Option<String>,
+    content: Option<&'a [u8]>,
 }
 
 /// Something that could not be read, and whether that was for want of a right.
@@ -72,10 +86,12 @@ struct Trouble {
 }
 
 struct Parser<'a> {
+    asked: Vec<&'static str>,
+    absent: Vec<&'a [u8]>,
     globs: Option<Paths>,
     commands: Vec<&'a str>,
     facts: BTreeMap<FactName, Fact>,
-    files: BTreeMap<&'a [u8], File>,
+    files: BTreeMap<&'a [u8], File<'a>>,
     troubles: BTreeMap<String, Vec<Trouble>>,
     done: Vec<&'a [u8]>,
 }
@@ -84,6 +100,8 @@ impl<'a> Parser<'a> {
     fn new(asked: &'a [Collector]) -> Self {
         let globs: Vec<&String> = asked.iter().flat_map(globs_of).collect();
         Self {
+            asked: asked.iter().map(Collector::layer).collect(),
+            absent: Vec::new(),
             globs: Paths::new(&globs).ok(),
             commands: commands(asked).map(|(id, _)| id).collect(),
             facts: BTreeMap::new(),
@@ -113,6 +131,14 @@ impl<'a> Parser<'a> {
                     file.mode = mode_line(mode).map(|(mode, _)| mode);
                 }
             }
+            b"conf" => {
+                let (path, content) = (fields.next()?, fields.next()?);
+                if let Some(file) = self.files.get_mut(path) {
+                    file.content = Some(content);
+                }
+            }
+            b"raw" => self.raw(fields.next()?, fields.next()?, fields.next()?),
+            b"absent" => self.absent.push(fields.next()?),
             b"link" => self.link(fields.next()?, fields.next()?),
             b"command" => self.command(fields.next()?, fields.next()?, fields.next()?),
             b"trouble" => {
@@ -133,7 +159,28 @@ impl<'a> Parser<'a> {
     }
 
     fn keep(&mut self, name: FactName, value: Value) {
-        self.facts.insert(name, Fact::stable(value));
+        let class = noise::class(&name);
+        self.facts.insert(name, Fact { value, class });
+    }
+
+    /// What a tool printed; of a layer that was asked for.
+    fn raw(&mut self, layer: &[u8], tool: &[u8], text: &[u8]) {
+        let (layer, tool, text) = (lossy(layer), lossy(tool), lossy(text));
+        if !self.asked.contains(&layer.as_str()) {
+            return;
+        }
+        let Some(read) = layers::read(&layer, &tool, &text) else {
+            return self.trouble(&layer, format!("nobody can read what {tool} says"), false);
+        };
+        if read.odd > 0 {
+            let odd = format!("{} lines of {tool} are not as it prints them", read.odd);
+            self.trouble(&layer, odd, false);
+        }
+        let room = FACTS_MAX.saturating_sub(self.facts.len());
+        if read.facts.len() > room {
+            self.trouble(&layer, format!("more than {FACTS_MAX} facts"), false);
+        }
+        self.facts.extend(read.facts.into_iter().take(room));
     }
 
     fn os_release(&mut self, text: &[u8]) {
@@ -234,7 +281,16 @@ impl<'a> Parser<'a> {
         let name = FactName::new("command", id);
         let shown = subject(&name);
         let text = lossy(output);
-        match lossy(exit).trim() {
+        let exit = lossy(exit);
+        let exit = exit.trim();
+        if exit == "0"
+            && text.trim_start().starts_with(['{', '['])
+            && let Ok(paths) = doc::paths(Format::Json, &text)
+        {
+            self.keep_paths(&name, paths);
+            return self.keep(name, Value::Present);
+        }
+        match exit {
             _ if output.len() > TEXT_MAX => {
                 let text = format!("{shown} printed more than {TEXT_MAX} bytes");
                 self.trouble("command", text, false);
@@ -248,6 +304,7 @@ impl<'a> Parser<'a> {
 
     fn finish(mut self, asked: &[Collector], unfinished: &LayerStatus) -> HostFacts {
         self.settle_files();
+        let absent = |layer: &str| self.absent.contains(&layer.as_bytes());
         let layers = asked.iter().map(|collector| {
             let layer = collector.layer();
             let status = if !self.done.contains(&layer.as_bytes()) {
@@ -255,6 +312,8 @@ impl<'a> Parser<'a> {
             } else if let Some(troubles) = self.troubles.get(layer) {
                 let any = self.facts.keys().any(|name| name.layer() == layer);
                 told(troubles, any)
+            } else if absent(layer) {
+                LayerStatus::Absent
             } else {
                 LayerStatus::Ok
             };
@@ -279,13 +338,62 @@ impl<'a> Parser<'a> {
                 self.keep(name.attribute("mode"), Value::Text(mode));
             }
             match file.hash {
-                Some(hash) => self.keep(name, Value::Hash(hash)),
+                Some(hash) => {
+                    let value = match self.parsed(&name, inside, &hash, file.content) {
+                        true => Value::Present,
+                        false => Value::Hash(hash),
+                    };
+                    self.keep(name, value);
+                }
                 None => unreadable.push(subject(&name).to_owned()),
             }
         }
         if !unreadable.is_empty() {
             let names = crate::diag::list(&unreadable, 5);
             self.trouble("files", format!("cannot read {names}"), true);
+        }
+    }
+}
+
+impl Parser<'_> {
+    /// Keeps the values of a structured text. What only its structure shows to
+    /// be a secret is marked as one, and is hashed before anything is kept.
+    fn keep_paths(&mut self, thing: &FactName, paths: Vec<(String, String)>) {
+        let secrets = doc::secrets(&paths);
+        for ((path, value), secret) in paths.into_iter().zip(secrets) {
+            let name = thing.attribute(&path);
+            if secret {
+                let value = Value::Text(value);
+                let class = Class::Secret;
+                let _before = self.facts.insert(name, Fact { value, class });
+            } else {
+                self.keep(name, text_or_hash(value));
+            }
+        }
+    }
+
+    /// Keeps the values of a configuration file by their paths, so that it is
+    /// compared by what it says. Of one whose syntax is broken, or whose content
+    /// is not that of the digest, the digest is compared.
+    fn parsed(&mut self, name: &FactName, path: &[u8], hash: &Digest, text: Option<&[u8]>) -> bool {
+        let (Some(text), Ok(path)) = (text, std::str::from_utf8(path)) else {
+            return false;
+        };
+        let (Some(format), Ok(content)) = (Format::of(path), std::str::from_utf8(text)) else {
+            return false;
+        };
+        if Digest::of(text) != *hash || self.facts.len() >= FACTS_MAX {
+            return false;
+        }
+        match doc::paths(format, content) {
+            Ok(paths) => {
+                self.keep_paths(name, paths);
+                true
+            }
+            Err(why) => {
+                self.keep(name.attribute("syntax"), Value::Text(why));
+                false
+            }
         }
     }
 }
@@ -297,6 +405,15 @@ fn told(troubles: &[Trouble], any_fact: bool) -> LayerStatus {
         LayerStatus::Denied(reason)
     } else {
         LayerStatus::Partial(reason)
+    }
+}
+
+/// A value that is too long to be kept is known by its digest.
+pub(super) fn text_or_hash(text: String) -> Value {
+    if text.len() > TEXT_MAX {
+        Value::Hash(Digest::of(text.as_bytes()))
+    } else {
+        Value::Text(text)
     }
 }
 
@@ -351,238 +468,4 @@ fn mode_line(line: &[u8]) -> Option<(String, &[u8])> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const STOPPED: LayerStatus = LayerStatus::Timeout;
-
-    fn asked() -> Vec<Collector> {
-        let command = |id: &str| Collector::Command {
-            id: id.to_owned(),
-            run: "true".to_owned(),
-        };
-        let paths = vec!["**".to_owned()];
-        vec![
-            Collector::Os,
-            Collector::Files { paths },
-            command("one"),
-            command("two"),
-        ]
-    }
-
-    fn read(fields: &[&str]) -> HostFacts {
-        let mut bytes = Vec::new();
-        for field in fields {
-            bytes.extend_from_slice(field.as_bytes());
-            bytes.push(0);
-        }
-        parse(&bytes, &asked(), &STOPPED)
-    }
-
-    fn shown(host: &HostFacts, layer: &str, subject: &str) -> Option<String> {
-        let fact = host.facts.get(&FactName::new(layer, subject))?;
-        Some(fact.value.shown())
-    }
-
-    const HEX: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-
-    #[test]
-    fn reads_the_operating_system() {
-        let release = "NAME=\"Debian\"\nVERSION_ID=\"12\"\nID=debian\n";
-        let host = read(&[
-            "os-release",
-            release,
-            "uname",
-            "Linux 6.1.0 x86_64",
-            "done",
-            "os",
-        ]);
-        assert_eq!(shown(&host, "os", "release").unwrap(), "\"debian 12\"");
-        assert_eq!(shown(&host, "os", "kernel").unwrap(), "\"Linux 6.1.0\"");
-        assert_eq!(shown(&host, "os", "arch").unwrap(), "x86_64");
-        assert_eq!(host.layers["os"], LayerStatus::Ok);
-
-        let none = read(&[
-            "os-release",
-            "",
-            "uname",
-            "Linux 6.1.0 x86_64",
-            "done",
-            "os",
-        ]);
-        assert!(matches!(none.layers["os"], LayerStatus::Partial(_)));
-    }
-
-    #[test]
-    fn reads_files_with_digest_and_mode_and_names_the_unreadable() {
-        let hashes = format!("{HEX}  ./a b\nnonsense\n{HEX}  ./unlisted\n");
-        let host = read(&[
-            "paths",
-            "./a b",
-            "./locked",
-            "./x\ny",
-            "",
-            "hashes",
-            &hashes,
-            "modes",
-            "644:./a b\n600:./locked\n",
-            "odd",
-            "./x\ny",
-            &format!("{HEX}  -"),
-            "755:./x\ny",
-            "link",
-            "./current",
-            "releases/2.4.0",
-            "done",
-            "files",
-        ]);
-        assert_eq!(shown(&host, "files", "a b").unwrap(), "sha256:ba7816bf8f01");
-        assert_eq!(
-            shown(&host, "files", "x\ny").unwrap(),
-            "sha256:ba7816bf8f01"
-        );
-        assert_eq!(shown(&host, "files", "current").unwrap(), "releases/2.4.0");
-        let mode = FactName::new("files", "x\ny").attribute("mode");
-        assert_eq!(host.facts[&mode].value, Value::Text("755".to_owned()));
-        assert_eq!(host.facts.len(), 6);
-        assert_eq!(
-            host.layers["files"],
-            LayerStatus::Partial("cannot read locked".to_owned())
-        );
-    }
-
-    #[test]
-    fn only_rights_that_lack_altogether_are_a_denial() {
-        let host = read(&[
-            "paths", "./locked", "", "hashes", "", "modes", "", "done", "files",
-        ]);
-        let reason = "cannot read locked".to_owned();
-        assert_eq!(host.layers["files"], LayerStatus::Denied(reason));
-        let host = read(&[
-            "trouble",
-            "files",
-            "more than 20000 files match",
-            "done",
-            "files",
-        ]);
-        assert!(matches!(host.layers["files"], LayerStatus::Partial(_)));
-    }
-
-    #[test]
-    fn a_path_that_leads_out_is_no_fact() {
-        let host = read(&[
-            "paths",
-            "./../x",
-            "/etc/passwd",
-            "./a/../../b",
-            "",
-            "done",
-            "files",
-        ]);
-        assert!(host.facts.is_empty());
-        assert_eq!(host.layers["files"], LayerStatus::Ok);
-    }
-
-    #[test]
-    fn a_command_gives_a_fact_or_a_reason() {
-        let host = read(&[
-            "command",
-            "0",
-            " Python 3.11\n",
-            "0",
-            "command",
-            "1",
-            "x",
-            "3",
-            "done",
-            "command",
-        ]);
-        assert_eq!(shown(&host, "command", "one").unwrap(), "\"Python 3.11\"");
-        assert_eq!(shown(&host, "command", "two"), None);
-        let reason = "two ended with exit 3".to_owned();
-        assert_eq!(host.layers["command"], LayerStatus::Partial(reason));
-
-        let long = "x".repeat(TEXT_MAX + 1);
-        let host = read(&[
-            "command", "0", &long, "0", "command", "7", "", "0", "done", "command",
-        ]);
-        assert!(host.facts.is_empty());
-        assert!(host.layers["command"].to_string().contains("4096 bytes"));
-        let host = read(&["command", "0", "", "126", "done", "command"]);
-        assert!(matches!(host.layers["command"], LayerStatus::Denied(_)));
-    }
-
-    #[test]
-    fn what_was_cut_off_is_unfinished_and_never_ok() {
-        let whole = read(&["uname", "Linux 6 arm", "os-release", "ID=x", "done", "os"]);
-        assert_eq!(whole.layers["os"], LayerStatus::Ok);
-        assert_eq!(whole.layers["files"], STOPPED);
-        assert_eq!(whole.layers["command"], STOPPED);
-        let cut = parse(b"uname\0Linux 6 arm\0done\0os", &asked(), &STOPPED);
-        assert_eq!(cut.layers["os"], STOPPED);
-        assert_eq!(cut.facts.len(), 2);
-        // After nonsense nothing is believed.
-        let forged = read(&["surprise", "done", "os", "done", "files"]);
-        assert_eq!(forged.layers["os"], STOPPED);
-    }
-
-    #[test]
-    fn counts_are_bounded() {
-        let mut fields = vec!["paths".to_owned()];
-        fields.extend((0..FILES_MAX + 10).map(|n| format!("./{n}")));
-        fields.extend(["", "done", "files"].map(str::to_owned));
-        let host = read(&fields.iter().map(String::as_str).collect::<Vec<_>>());
-        assert!(
-            host.layers["files"]
-                .to_string()
-                .contains("more than 20000 files match")
-        );
-        assert!(host.layers["files"].to_string().chars().count() < 400);
-    }
-
-    fn field() -> impl Strategy<Value = Vec<u8>> {
-        const WORDS: &[&str] = &[
-            "os-release",
-            "uname",
-            "paths",
-            "hashes",
-            "modes",
-            "odd",
-            "link",
-            "command",
-            "trouble",
-            "done",
-            "os",
-            "files",
-            "",
-            "./a",
-            "0",
-            "1",
-        ];
-        prop_oneof![
-            4 => prop::sample::select(WORDS).prop_map(|word| word.as_bytes().to_vec()),
-            1 => prop::collection::vec(any::<u8>(), 0..12),
-            1 => Just(format!("{HEX}  ./a\n644:./a").into_bytes()),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_give_statuses_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let host = parse(&bytes, &asked(), &STOPPED);
-            prop_assert_eq!(host.layers.len(), 3);
-        }
-
-        #[test]
-        fn any_fields_give_statuses_and_no_panic(fields in prop::collection::vec(field(), 0..30)) {
-            let bytes = fields.join(&0);
-            let host = parse(&bytes, &asked(), &STOPPED);
-            prop_assert_eq!(host.layers.len(), 3);
-            for (name, fact) in &host.facts {
-                prop_assert!(!name.as_str().contains(char::is_control));
-                prop_assert!(fact.value.shown().chars().count() < 100);
-            }
-        }
-    }
-}
+mod tests;

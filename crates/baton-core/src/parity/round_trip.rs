@@ -177,7 +177,7 @@ fn same(was: Option<&Fact>, is: Option<&Fact>) -> bool {
     match class {
         Some(Class::Volatile) | None => true,
         Some(Class::Identity) => was.is_some() == is.is_some(),
-        Some(Class::Stable | Class::Secret) => {
+        Some(Class::Stable | Class::Size | Class::Secret) => {
             was.map(|fact| &fact.value) == is.map(|fact| &fact.value)
         }
     }

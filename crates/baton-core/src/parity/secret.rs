@@ -11,7 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
-use crate::parity::fact::{Fact, FactName, Value};
+use crate::parity::fact::{Class, Fact, FactName, Value};
 use crate::parity::fingerprint::{HostFacts, LayerStatus};
 
 /// The first 64 bits of an HMAC-SHA-256 (RFC 2104, FIPS 198-1), written `hmac:`
@@ -34,6 +34,13 @@ impl KeyedHash {
             let _written = write!(text, "{byte:02x}");
         }
         Self(text)
+    }
+
+    /// Reads a hash as [`Self::as_str`] writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("hmac:")?;
+        let digits = hex.len() == 16 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        digits.then(|| Self(text.to_owned()))
     }
 
     /// The hash as text, with its `hmac:` prefix.
@@ -69,6 +76,28 @@ pub fn carries_secret(text: &str) -> bool {
                 .rsplit_once('@')
                 .is_some_and(|(user, _)| user.contains(':'))
         })
+}
+
+/// Words of keys in structured texts that are secrets beside those of
+/// [`looks_secret`]. Better one honest value too many is only known by its hash.
+const KEY_WORDS: [&str; 6] = ["PASS", "PWD", "CREDENTIAL", "PRIVATE", "AUTH", "SALT"];
+
+/// Whether a value of a structured text is a secret: it is marked as one, a key
+/// on the way to it says so (`env/DB_PASSWORD/value`), or it is an assignment
+/// to such a name (`DB_PASSWORD=…`, as containers list their variables).
+fn is_secret_value(name: &FactName, fact: &Fact, text: &str) -> bool {
+    let secret = |word: &str| {
+        let upper = word.to_ascii_uppercase();
+        looks_secret(word) || KEY_WORDS.iter().any(|known| upper.contains(known))
+    };
+    let Some(path) = name.attribute_name().filter(|path| path.starts_with('/')) else {
+        return false;
+    };
+    let assigned = text.split_once('=').is_some_and(|(name, _)| {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        name.chars().all(word) && secret(name)
+    });
+    fact.class == Class::Secret || path.split('/').any(secret) || assigned
 }
 
 /// Shortest secret that is looked for inside other texts, in bytes. A shorter
@@ -107,8 +136,10 @@ impl<'a> Secrets<'a> {
             let hash = KeyedHash::of(self.key, name.as_str().as_bytes());
             FactName::new(name.layer(), hash.as_str())
         };
-        let known = |fact: Fact| match &fact.value {
-            Value::Text(text) if self.hold(text) => Fact::secret(self.key, text),
+        let known = |name: &FactName, fact: Fact| match &fact.value {
+            Value::Text(text) if self.hold(text) || is_secret_value(name, &fact, text) => {
+                Fact::secret(self.key, text)
+            }
             _ => fact,
         };
         let told = |status: LayerStatus| {
@@ -124,7 +155,10 @@ impl<'a> Secrets<'a> {
             facts: facts
                 .facts
                 .into_iter()
-                .map(|(name, fact)| (named(name), known(fact)))
+                .map(|(name, fact)| {
+                    let fact = known(&name, fact);
+                    (named(name), fact)
+                })
                 .collect(),
             layers: facts
                 .layers
@@ -167,6 +201,29 @@ mod tests {
         ] {
             assert!(!carries_secret(open), "{open}");
         }
+    }
+
+    #[test]
+    fn a_secret_of_a_structured_text_is_withheld() {
+        let thing = FactName::new("command", "docker");
+        for (path, text) in [
+            ("/db/pass", "canary"),
+            ("/spec/env/DB_PASSWORD/value", "canary"),
+            ("/0/Config/Env/3", "DB_PASSWORD=canary"),
+        ] {
+            let fact = Fact::stable(Value::Text(text.to_owned()));
+            let facts = [(thing.attribute(path), fact)].into();
+            let layers = [].into();
+            let kept = Secrets::new(b"key", []).withhold(HostFacts { facts, layers });
+            assert!(!format!("{kept:?}").contains("canary"), "{path}");
+        }
+        let open = Fact::stable(Value::Text("PATH=/bin".to_owned()));
+        let facts: std::collections::BTreeMap<_, _> = [(thing.attribute("/Env/0"), open)].into();
+        let host = HostFacts {
+            facts,
+            layers: [].into(),
+        };
+        assert_eq!(Secrets::new(b"key", []).withhold(host.clone()), host);
     }
 
     #[test]

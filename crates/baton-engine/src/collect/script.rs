@@ -5,10 +5,14 @@
 //! quoted word. Its own variables start with `baton_`, so that they hide none
 //! of a step's.
 
+mod layers;
+
 use std::collections::BTreeSet;
 
 use baton_core::parity::Collector;
-use baton_core::parity::output::{FILES_MAX, TEXT_MAX, commands, globs_of};
+use baton_core::parity::output::{
+    FILES_MAX, JSON_MAX, PARSED_MAX, PARSED_SUM_MAX, commands, globs_of,
+};
 
 use crate::shell::ssh::quote;
 
@@ -16,9 +20,10 @@ use crate::shell::ssh::quote;
 /// the other layers nothing.
 pub(super) fn script(collectors: &[Collector]) -> String {
     let mut script = "exec 3>&1\n".to_owned();
-    if collectors.contains(&Collector::Os) {
-        script.push_str(OS);
+    for collector in collectors {
+        script.push_str(layers::of(collector));
     }
+    script.push_str(&layers::sqlite(collectors));
     let globs: Vec<&String> = collectors.iter().flat_map(globs_of).collect();
     if !globs.is_empty() {
         script.push_str(&files(&globs));
@@ -34,15 +39,10 @@ pub(super) fn script(collectors: &[Collector]) -> String {
     script
 }
 
-const OS: &str = r#"
-baton_text=$(cat /etc/os-release 2>/dev/null || cat /usr/lib/os-release 2>/dev/null)
-printf '%s\0' os-release "$baton_text" uname "$(uname -srm)" done os
-"#;
-
 /// Runs one command with the descriptors of the output closed, so that only its
 /// own words become its value. A NUL byte in them is dropped, as `$(...)` would.
 fn command(place: usize, run: &str) -> String {
-    let (run, most) = (quote(run), TEXT_MAX + 1);
+    let (run, most) = (quote(run), JSON_MAX + 1);
     format!(
         r#"
 printf '%s\0' command {place}
@@ -76,6 +76,8 @@ fn files(globs: &[&String]) -> String {
             "@ODD@",
             "\\( -path '*\\\\*' -o -path '*\n*' -o -path '*\r*' \\)",
         )
+        .replace("@BLOCKS@", &(PARSED_MAX / 512 + 1).to_string())
+        .replace("@SUM@", &PARSED_SUM_MAX.to_string())
         .replace("@MORE@", &(FILES_MAX + 1).to_string())
         .replace("@MOST@", &FILES_MAX.to_string())
 }
@@ -97,6 +99,12 @@ else
   if [ -n "$baton_errors" ]; then printf '%s\0' trouble files "$baton_errors"; fi
   printf 'hashes\0'; baton_find -type f ! @ODD@ -exec $baton_sum {} + ; printf '\0'
   printf 'modes\0'; baton_find -type f ! @ODD@ -exec $baton_mode {} + ; printf '\0'
+  baton_conf() { baton_find -type f ! @ODD@ -size -@BLOCKS@ \( -name '*.json' -o -name '*.yaml' -o -name '*.yml' \
+    -o -name '*.toml' -o -name '*.ini' -o -name '*.cfg' -o -name '*.properties' -o -name '*.xml' -o -name '*.env' \
+    -o -name '.env.*' -o -name '*.lock' \) -exec "$@" {} + ; }
+  if [ "$(baton_conf cat 2>/dev/null | wc -c)" -le @SUM@ ]; then
+    baton_conf sh -c 'for f do printf "%s\0" conf "$f"; tr -d "\000" <"$f"; printf "\0"; done' sh
+  fi
   baton_find -type f @ODD@ -exec sh -c 'mode=$1; shift; for f do
     printf "%s\0" odd "$f" "$($0 <"$f")" "$($mode "$f")"
   done' "$baton_sum" "$baton_mode" {} +

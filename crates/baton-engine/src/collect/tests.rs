@@ -1,3 +1,5 @@
+mod layers;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
@@ -135,17 +137,19 @@ fn files_are_read_by_glob_with_digest_mode_and_links() {
         names(&host),
         [
             "files:config/app.toml",
+            "files:config/app.toml#/workers",
             "files:config/app.toml#mode",
             "files:config/current",
             "files:config/deep/er/x.toml",
             "files:config/deep/er/x.toml#mode",
+            "files:config/deep/er/x.toml#syntax",
             "files:config/etc",
             "files:run.sh",
             "files:run.sh#mode",
         ]
     );
     let app = FactName::new("files", "config/app.toml");
-    assert_eq!(host.facts[&app].value, hash("workers = 4"));
+    assert_eq!(host.facts[&app].value, Value::Present);
     assert_eq!(
         text(&host, "files", "config/current").unwrap(),
         "releases/2.4.0"
@@ -457,15 +461,17 @@ fn every_layer_asked_for_has_a_status() {
     let sqlite = Collector::Sqlite {
         path: "orders.db".to_owned(),
     };
-    let host = place.collect(&[Collector::Packages, sqlite, files(&["/etc/*"]), env(&["A"])]);
+    let url = "postgres://db/shop".to_owned();
+    let postgres = Collector::Postgres { url };
+    let host = place.collect(&[postgres, sqlite, files(&["/etc/*"]), env(&["A"])]);
     let says: Vec<String> = host.layers.values().map(ToString::to_string).collect();
     assert_eq!(
         says,
         [
             "read whole",
             "not read: \"/etc/*\" is not a path within the host's folder",
-            "not read: this version of baton cannot read packages",
-            "not read: this version of baton cannot read sqlite",
+            "not read: this version of baton cannot read postgres",
+            "read in part: there is no orders.db",
         ]
     );
     fs::remove_dir(place.dir.path()).unwrap();

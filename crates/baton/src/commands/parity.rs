@@ -11,8 +11,11 @@ use baton_core::diag::list;
 use baton_core::event::Event;
 use baton_core::handoff::contract::{Environment, ParityTerms};
 use baton_core::id::{Digest, EnvName, GroupName, HostName};
+use baton_core::parity::compare::compare_open;
+use baton_core::parity::compare::merge::Open;
 use baton_core::parity::fingerprint::asked;
-use baton_core::parity::{self, Fingerprint, LayerStatus, compare as compare_all};
+use baton_core::parity::sheet::Stored;
+use baton_core::parity::{Fingerprint, LayerStatus, Sheet};
 use baton_core::run::survey::survey;
 use baton_engine::collect::fingerprint as fingerprint_of;
 use baton_store::Log as _;
@@ -41,7 +44,7 @@ fn taken(desk: &mut Desk, environment: &EnvName) -> Result<(Digest, Fingerprint)
     let definition = desk.plan.digests.environments.get(environment).cloned();
     let definition =
         definition.ok_or_else(|| Failure::new(Kind::Bug, "an environment without a digest"))?;
-    let blob = desk.keep(&print)?;
+    let blob = desk.keep_bytes(&print.to_bytes())?;
     let event = Event::Fingerprinted {
         environment: environment.clone(),
         definition,
@@ -105,9 +108,9 @@ pub(crate) fn compare(
         .iter()
         .map(|name| latest(desk, name))
         .collect::<Result<Vec<_>, _>>()?;
-    let views: Vec<parity::Environment<'_>> = tested.iter().map(Known::view).collect();
-    let rules = &terms(desk)?.rules;
-    let found = compare_all(launch.view(), &views, rules);
+    let terms = terms(desk)?;
+    let views = tested.iter().map(Known::open).collect();
+    let found = compare_open(launch.open(), views, &terms.rules).reweighed(&terms.weights);
     show::comparison(desk, out, &tested, &launch, &found);
     Ok(if !found.differences.is_empty() {
         Exit::Bad
@@ -149,16 +152,13 @@ fn which(desk: &Desk, environments: &[String]) -> Result<(Vec<EnvName>, EnvName)
 /// A fingerprint that can be compared.
 struct Known {
     blob: Digest,
-    fingerprint: Fingerprint,
+    sheet: Sheet,
     groups: BTreeMap<GroupName, Vec<HostName>>,
 }
 
 impl Known {
-    fn view(&self) -> parity::Environment<'_> {
-        parity::Environment {
-            fingerprint: &self.fingerprint,
-            groups: &self.groups,
-        }
+    fn open(&self) -> Open<'_, Stored<'_>> {
+        self.sheet.open(&self.groups)
     }
 }
 
@@ -181,9 +181,9 @@ fn latest(desk: &mut Desk, name: &EnvName) -> Result<Known, Failure> {
     }
     let blob = taken.fingerprint.clone();
     let bytes = desk.log.get(&blob)?;
-    let read = bytes.and_then(|bytes| serde_json::from_slice::<Fingerprint>(&bytes).ok());
-    let fingerprint = read.ok_or_else(|| missing("nobody can read the fingerprint of"))?;
-    if fingerprint.hosts.is_empty() {
+    let read = bytes.and_then(Sheet::read);
+    let sheet = read.ok_or_else(|| missing("nobody can read the fingerprint of"))?;
+    if sheet.head.hosts.is_empty() {
         return Err(
             Failure::part(format!("{name} has no host that could be compared"))
                 .hint("name its hosts in the contract"),
@@ -196,7 +196,7 @@ fn latest(desk: &mut Desk, name: &EnvName) -> Result<Known, Failure> {
     });
     Ok(Known {
         blob,
-        fingerprint,
+        sheet,
         groups: groups.collect(),
     })
 }

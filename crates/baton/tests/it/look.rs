@@ -13,7 +13,7 @@ fn the_plan_says_order_people_and_times() {
         teams       development hands over to operations
         window      2026-11-25 09:00 to 2026-11-25 09:30 (+01:00)
         release     32be92f00546
-        content     d9f9df3ace06
+        content     a7317caf83b8
         procedure   85a4660a51b9
         roster      dbbfd3f01be3
         production  7009cac4153a

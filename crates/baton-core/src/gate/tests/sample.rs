@@ -102,6 +102,7 @@ fn parity() -> ParityTerms {
         fresh: Some(minutes(24 * 60)),
         facts: vec![Collector::Os],
         rules: Vec::new(),
+        weights: Default::default(),
     }
 }
 

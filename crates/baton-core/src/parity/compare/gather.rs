@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diag::list;
-use crate::id::{EnvName, HostName};
-use crate::parity::compare::{Environment, NotCollected, says};
-use crate::parity::fact::{Class, FactName, Value};
-use crate::parity::fingerprint::{HostFacts, Known, LayerStatus};
+use crate::id::{EnvName, GroupName, HostName};
+use crate::parity::compare::merge::Layers;
+use crate::parity::compare::{NotCollected, says};
+use crate::parity::fact::{Class, Fact, FactName, Value};
+use crate::parity::fingerprint::LayerStatus;
 use crate::parity::matcher::{Is, Rule};
 
 /// The layer of hosts themselves.
@@ -15,47 +16,67 @@ pub(super) const HOST: &str = "host";
 /// A host of an environment.
 pub(super) type Place<'a> = (&'a EnvName, &'a HostName);
 
+/// One host among all that are compared, without its facts.
+#[derive(Clone, Copy)]
+pub(super) struct Host<'a> {
+    pub(super) environment: &'a EnvName,
+    pub(super) name: &'a HostName,
+    pub(super) layers: &'a Layers,
+}
+
+/// One fact on all hosts that are compared.
+pub(super) struct Everywhere<'r, 'a> {
+    pub(super) name: &'r FactName,
+    pub(super) hosts: &'r [Host<'a>],
+    /// What each host has, in the same order.
+    pub(super) facts: &'r [Option<Fact>],
+}
+
 /// The values that one fact has on some hosts of one environment. `None` is
 /// "there is no such fact"; hosts where nobody knows are left out.
 pub(super) struct Standing<'a> {
     pub(super) environment: &'a EnvName,
-    pub(super) values: BTreeMap<Option<&'a Value>, Vec<&'a HostName>>,
+    pub(super) values: BTreeMap<Option<Value>, Vec<&'a HostName>>,
+    pub(super) class: Option<Class>,
     volatile: bool,
 }
 
-static PRESENT: Value = Value::Present;
-
 impl<'a> Standing<'a> {
-    /// How a fact stands on these hosts. An identity stands by being there, but
-    /// for a rule by which it must differ.
+    /// How a fact stands on these hosts of an environment. An identity stands
+    /// by being there, but for a rule by which it must differ.
     pub(super) fn of(
-        environment: Environment<'a>,
-        hosts: &[&'a HostName],
-        name: &FactName,
+        row: &Everywhere<'_, 'a>,
+        environment: &'a EnvName,
+        hosts: &[usize],
         rule: Option<&Rule>,
     ) -> Self {
         let must_differ = rule.is_some_and(|rule| rule.is == Is::MustDiffer);
         let mut standing = Self {
-            environment: &environment.fingerprint.environment,
+            environment,
             values: BTreeMap::new(),
+            class: None,
             volatile: false,
         };
-        for host in hosts {
-            let Some(facts) = environment.fingerprint.hosts.get(*host) else {
-                continue;
+        for &place in hosts {
+            let host = row.hosts[place];
+            let whole = || {
+                host.layers
+                    .get(row.name.layer())
+                    .is_some_and(LayerStatus::is_whole)
             };
-            let value = match facts.known(name) {
-                Known::Unknown => continue,
-                Known::Not => None,
-                Known::Is(fact) => {
+            let value = match &row.facts[place] {
+                Some(fact) => {
+                    standing.class = standing.class.max(Some(fact.class));
                     standing.volatile |= fact.class == Class::Volatile;
                     Some(match fact.class {
-                        Class::Identity if !must_differ => &PRESENT,
-                        _ => &fact.value,
+                        Class::Identity if !must_differ => Value::Present,
+                        _ => fact.value.clone(),
                     })
                 }
+                None if whole() => None,
+                None => continue,
             };
-            standing.values.entry(value).or_default().push(host);
+            standing.values.entry(value).or_default().push(host.name);
         }
         standing
     }
@@ -76,7 +97,16 @@ impl<'a> Standing<'a> {
     }
 
     pub(super) fn has(&self, value: Option<&Value>) -> bool {
-        self.values.contains_key(&value)
+        self.values.keys().any(|known| known.as_ref() == value)
+    }
+
+    /// The hosts that have this value.
+    pub(super) fn hosts_of(&self, value: Option<&Value>) -> &[&'a HostName] {
+        let of = self
+            .values
+            .iter()
+            .find(|(known, _)| known.as_ref() == value);
+        of.map_or(&[], |(_, hosts)| hosts)
     }
 
     /// Every host whose value is known.
@@ -87,21 +117,29 @@ impl<'a> Standing<'a> {
 
     /// The hosts whose value the other side has nowhere.
     pub(super) fn strays_from(&self, other: &Self) -> BTreeSet<Place<'a>> {
-        let strange = self.values.iter().filter(|(value, _)| !other.has(**value));
+        let strange = self
+            .values
+            .iter()
+            .filter(|(value, _)| !other.values.contains_key(*value));
         let hosts = strange.flat_map(|(_, hosts)| hosts);
         hosts.map(|host| (self.environment, *host)).collect()
     }
 }
 
-/// The names of all facts on these hosts.
-pub(super) fn names<'a>(
-    environment: Environment<'a>,
-    hosts: &[&'a HostName],
-) -> BTreeSet<&'a FactName> {
-    let known = hosts
-        .iter()
-        .filter_map(|host| environment.fingerprint.hosts.get(*host));
-    known.flat_map(|facts| facts.facts.keys()).collect()
+/// An environment as it is paired and told: its hosts have their places among all.
+pub(super) struct Stage<'a> {
+    pub(super) environment: &'a EnvName,
+    pub(super) groups: &'a BTreeMap<GroupName, Vec<HostName>>,
+    /// Where each host stands among all hosts.
+    pub(super) places: BTreeMap<&'a HostName, usize>,
+}
+
+impl<'a> Stage<'a> {
+    /// The places of those of these hosts that are known.
+    pub(super) fn of(&self, hosts: impl IntoIterator<Item = &'a HostName>) -> Vec<usize> {
+        let known = hosts.into_iter().filter_map(|host| self.places.get(host));
+        known.copied().collect()
+    }
 }
 
 /// Hosts of the tested environment and those of the launch they stand for.
@@ -116,7 +154,7 @@ pub(super) struct Pairing<'a> {
     pub(super) only_launch: Vec<&'a HostName>,
 }
 
-pub(super) fn pairing<'a>(tested: Environment<'a>, launch: Environment<'a>) -> Pairing<'a> {
+pub(super) fn pairing<'a>(tested: &Stage<'a>, launch: &Stage<'a>) -> Pairing<'a> {
     let mut pairs: Vec<Pair<'a>> = Vec::new();
     for (group, hosts) in tested.groups {
         if let Some(others) = launch.groups.get(group) {
@@ -127,24 +165,23 @@ pub(super) fn pairing<'a>(tested: Environment<'a>, launch: Environment<'a>) -> P
     let grouped_launch: BTreeSet<&HostName> =
         pairs.iter().flat_map(|(_, hosts)| hosts.clone()).collect();
 
-    let (ours, theirs) = (&tested.fingerprint.hosts, &launch.fingerprint.hosts);
+    let (ours, theirs) = (&tested.places, &launch.places);
     let alone = |host: &&HostName| !grouped.contains(host);
     let alone_launch = |host: &&HostName| !grouped_launch.contains(host);
-    let same_name = ours
-        .keys()
+    let known = |hosts: &BTreeMap<&'a HostName, usize>| hosts.keys().copied().collect::<Vec<_>>();
+    let same_name = known(ours)
+        .into_iter()
         .filter(|host| theirs.contains_key(*host) && (alone(host) || alone_launch(host)));
     pairs.extend(same_name.map(|host| (vec![host], vec![host])));
     Pairing {
         pairs,
-        only_tested: ours
-            .keys()
-            .filter(alone)
-            .filter(|host| !theirs.contains_key(*host))
+        only_tested: known(ours)
+            .into_iter()
+            .filter(|host| alone(host) && !theirs.contains_key(*host))
             .collect(),
-        only_launch: theirs
-            .keys()
-            .filter(alone_launch)
-            .filter(|host| !ours.contains_key(*host))
+        only_launch: known(theirs)
+            .into_iter()
+            .filter(|host| alone_launch(host) && !ours.contains_key(*host))
             .collect(),
     }
 }
@@ -152,48 +189,39 @@ pub(super) fn pairing<'a>(tested: Environment<'a>, launch: Environment<'a>) -> P
 /// What was not read: layers by host, hosts of groups that have no facts at
 /// all, and, when `between` environments, layers that were read everywhere and
 /// hold no fact anywhere: there, nothing was compared.
-pub(super) fn unread(environments: &[Environment<'_>], between: bool) -> Vec<NotCollected> {
-    let hosts = || {
-        let prints = environments
-            .iter()
-            .map(|environment| environment.fingerprint);
-        prints.flat_map(|print| &print.hosts)
-    };
-    let layers: BTreeSet<&str> = hosts()
-        .flat_map(|(_, facts)| facts.layers.keys().map(String::as_str))
-        .collect();
-    let has_facts = |layer: &str| {
-        let holds = |facts: &HostFacts| facts.facts.keys().any(|name| name.layer() == layer);
-        hosts().any(|(_, facts)| holds(facts))
-    };
-    let empty: BTreeSet<&str> = layers
+pub(super) fn unread(
+    stages: &[Stage<'_>],
+    hosts: &[Host<'_>],
+    with_facts: &BTreeSet<String>,
+    between: bool,
+) -> Vec<NotCollected> {
+    let layers: BTreeSet<&str> = hosts
         .iter()
-        .copied()
-        .filter(|layer| between && !has_facts(layer))
+        .flat_map(|host| host.layers.keys().map(String::as_str))
         .collect();
+    let is_empty = |layer: &str| between && !with_facts.contains(layer);
 
     let mut by_reason: BTreeMap<(&EnvName, &str, String), BTreeSet<&HostName>> = BTreeMap::new();
-    for environment in environments {
-        let print = environment.fingerprint;
-        for (host, facts) in &print.hosts {
-            for layer in &layers {
-                let reason = match facts.layers.get(*layer) {
-                    Some(LayerStatus::Ok) if empty.contains(layer) => {
-                        "nothing on any host answers to it".to_owned()
-                    }
-                    Some(LayerStatus::Ok) => continue,
-                    Some(status) => status.to_string(),
-                    None => "it was not asked for".to_owned(),
-                };
-                let row = by_reason.entry((&print.environment, layer, reason));
-                row.or_default().insert(host);
-            }
+    for host in hosts {
+        for layer in &layers {
+            let reason = match host.layers.get(*layer) {
+                Some(status) if status.is_whole() && is_empty(layer) => {
+                    "nothing on any host answers to it".to_owned()
+                }
+                Some(status) if status.is_whole() => continue,
+                Some(status) => status.to_string(),
+                None => "it was not asked for".to_owned(),
+            };
+            let row = by_reason.entry((host.environment, layer, reason));
+            row.or_default().insert(host.name);
         }
-        let grouped: BTreeSet<&HostName> = environment.groups.values().flatten().collect();
+    }
+    for stage in stages {
+        let grouped: BTreeSet<&HostName> = stage.groups.values().flatten().collect();
         for host in grouped {
-            if !print.hosts.contains_key(host) {
+            if !stage.places.contains_key(host) {
                 let reason = "it is not in the fingerprint".to_owned();
-                let row = by_reason.entry((&print.environment, HOST, reason));
+                let row = by_reason.entry((stage.environment, HOST, reason));
                 row.or_default().insert(host);
             }
         }

@@ -7,8 +7,8 @@ use crate::diag::list;
 use crate::id::{EnvName, HostName};
 use crate::parity::compare::Kind;
 use crate::parity::compare::gather::{Place, Standing};
-use crate::parity::fact::{FactName, Value};
-use crate::parity::matcher::{Is, Rule};
+use crate::parity::fact::{Class, FactName, Value};
+use crate::parity::matcher::{Is, Rule, SIZE_RATIO, sizes_within};
 
 /// Most hosts that are listed in a sentence; the sides of a difference list all.
 pub(super) const HOSTS_MAX: usize = 5;
@@ -37,10 +37,11 @@ pub(super) fn siblings(
     standing: &Standing<'_>,
     usual: Option<Option<&Value>>,
 ) -> String {
-    let odd: Vec<(&Option<&Value>, &Vec<&HostName>)> = standing
+    let odd: Vec<(Option<&Value>, &Vec<&HostName>)> = standing
         .values
         .iter()
-        .filter(|(value, _)| usual != Some(**value))
+        .map(|(value, hosts)| (value.as_ref(), hosts))
+        .filter(|(value, _)| usual != Some(*value))
         .collect();
     let total: usize = standing.values.values().map(Vec::len).sum();
     let count: usize = odd.iter().map(|(_, hosts)| hosts.len()).sum();
@@ -73,8 +74,8 @@ fn has(standing: &Standing<'_>) -> String {
         .values
         .iter()
         .map(|(of, names)| match standing.values.len() {
-            1 => value(*of),
-            _ => format!("{} ({})", value(*of), hosts(names)),
+            1 => value(of.as_ref()),
+            _ => format!("{} ({})", value(of.as_ref()), hosts(names)),
         })
         .collect();
     format!("{} has {}", standing.environment, values.join(", "))
@@ -103,7 +104,8 @@ pub(super) fn environments(
     };
     let but = match rule.map(|rule| rule.is) {
         Some(Is::Ratio { max }) => format!("; the rule allows numbers up to {max} times apart"),
-        _ => String::new(),
+        Some(Is::MustDiffer) | None => String::new(),
+        Some(is) => format!("; by the rule, it {is}"),
     };
     format!(
         "{fact} {verb}: {}, {}{}{but}",
@@ -139,7 +141,19 @@ pub(super) fn lone(name: &HostName, here: &EnvName, there: &EnvName) -> String {
 }
 
 /// "env:WORKERS: staging has 4, production has 16; by the rule, env:WORKERS may be up to 8 times apart".
-pub(super) fn excused(fact: &FactName, sides: &[&Standing<'_>], rule: &Rule) -> String {
+pub(super) fn excused(fact: &FactName, sides: &[&Standing<'_>], why: &str) -> String {
     let sides: Vec<String> = sides.iter().map(|side| has(side)).collect();
-    format!("{fact}: {}; by the rule, {rule}", sides.join(", "))
+    format!("{fact}: {}; {why}", sides.join(", "))
+}
+
+/// Why a rule of the contract finds values right.
+pub(super) fn by_rule(rule: &Rule) -> String {
+    format!("by the rule, {rule}")
+}
+
+/// Why these values are right by what the fact is: an amount of the machine
+/// that is not too far from its counterpart.
+pub(super) fn by_nature(class: Option<Class>, values: &[&Value]) -> Option<String> {
+    let near = class == Some(Class::Size) && sizes_within(values.iter().copied(), SIZE_RATIO);
+    near.then(|| format!("a size of the machine, which may be up to {SIZE_RATIO} times apart"))
 }

@@ -206,12 +206,12 @@ fn a_host_without_group_meets_its_namesake_and_a_lone_host_is_one_row() {
     assert_eq!(
         says,
         [
-            "env:A differs: staging has 1, production has 2 (db)",
             "production has host db2, and staging has neither such a host nor its group",
+            "env:A differs: staging has 1, production has 2 (db)",
         ]
     );
-    assert_eq!(found.differences[1].names, ["db2", "host:db2"]);
-    assert_eq!(found.differences[1].kind, Kind::Extra);
+    assert_eq!(found.differences[0].names, ["db2", "host:db2"]);
+    assert_eq!(found.differences[0].kind, Kind::Extra);
 }
 
 #[test]

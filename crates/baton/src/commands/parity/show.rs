@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use baton_core::diag::{Code, Severity, list};
 use baton_core::id::{Digest, HostName};
 use baton_core::parity::compare::Kind;
+use baton_core::parity::risk;
 use baton_core::parity::{Comparison, Difference, Fingerprint, LayerStatus};
 use baton_core::time::Duration;
 use jiff::Timestamp;
@@ -97,21 +98,21 @@ pub(super) fn comparison(
 fn json(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Comparison) {
     let taken = |known: &Known| {
         json!({
-            "environment": known.fingerprint.environment,
-            "at": known.fingerprint.at,
+            "environment": known.sheet.head.environment,
+            "at": known.sheet.head.at,
             "fingerprint": known.blob,
-            "digest": known.fingerprint.digest(),
+            "digest": known.sheet.head.digest,
         })
     };
     let compared: Vec<_> = tested
         .iter()
-        .map(|known| &known.fingerprint.environment)
+        .map(|known| &known.sheet.head.environment)
         .collect();
     out.json(&json!({
         "format": 1,
         "handoff": desk.contract.name.value,
         "verdict": word(found).replace(' ', "-"),
-        "environment": launch.fingerprint.environment,
+        "environment": launch.sheet.head.environment,
         "compared": compared,
         "fingerprints": tested.iter().chain([launch]).map(taken).collect::<Vec<_>>(),
         "differences": found.differences,
@@ -135,9 +136,9 @@ fn word(found: &Comparison) -> &'static str {
 fn headline(tested: &[Known], launch: &Known) -> String {
     let names: Vec<&str> = tested
         .iter()
-        .map(|known| known.fingerprint.environment.as_str())
+        .map(|known| known.sheet.head.environment.as_str())
         .collect();
-    let launch = &launch.fingerprint.environment;
+    let launch = &launch.sheet.head.environment;
     if names.is_empty() {
         format!("the hosts of {launch}")
     } else {
@@ -177,7 +178,14 @@ fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Compar
         out.heading("Different");
     }
     for difference in &found.differences {
-        row(out, "✗", Tone::Bad, &difference.says, &difference.names);
+        let tone = match difference.risk.score {
+            risk::GRAVE.. => Tone::Bad,
+            risk::SLIGHT.. => Tone::Warn,
+            _ => Tone::Quiet,
+        };
+        row(out, "✗", tone, &difference.says, &difference.names);
+        let risk = &difference.risk;
+        out.text(&format!("{}: {}", risk.word(), risk.says()), 5, Tone::Quiet);
     }
     if !found.not_collected.is_empty() {
         out.heading("Not read");
@@ -191,7 +199,7 @@ fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Compar
     for excused in &found.excused {
         row(out, "–", Tone::Quiet, &excused.says, &[]);
     }
-    let launch = &launch.fingerprint.environment;
+    let launch = &launch.sheet.head.environment;
     match word(found) {
         "equal" => out.next("baton check"),
         "different" => out.next(&format!(
@@ -213,7 +221,7 @@ fn ages(desk: &Desk, out: &Out, tested: &[Known], launch: &Known) {
     let fresh = desk.contract.parity.defined().and_then(|terms| terms.fresh);
     let now = Timestamp::now();
     for known in tested.iter().chain([launch]) {
-        let print = &known.fingerprint;
+        let print = &known.sheet.head;
         let age = Duration::between(print.at, now);
         let old = match fresh {
             Some(fresh) if age > fresh => format!(", and counts for {fresh}"),
@@ -230,7 +238,7 @@ fn ages(desk: &Desk, out: &Out, tested: &[Known], launch: &Known) {
 }
 
 fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
-    let (title, launch) = (headline(tested, launch), &launch.fingerprint.environment);
+    let (title, launch) = (headline(tested, launch), &launch.sheet.head.environment);
     let finding = |code, severity, says: &str, names: &[String]| Finding {
         code: Code(code),
         severity,
