@@ -18,40 +18,30 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
-<<<<<<< HEAD
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
-=======
 judge  false alarms and delays of the judge and of its peers' rules, simulated and recorded
->>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
 
 --json     one object { \"machine\": {...}, \"figures\": { \"key\": number } } instead of the table;
            keys end in their unit
 --record   also writes that object to bench/results/NAME-DATE.json
 ";
 
-<<<<<<< HEAD
-/// Measures with the release binary.
-type Family = fn(&Path, &Ask) -> Answer<Vec<Figure>>;
+/// Builds what it measures, and measures it.
+type Family = fn(&Ask) -> Answer<Vec<Figure>>;
 
-const FAMILIES: [(&str, Family); 2] = [
-    ("gate", |baton, _| gate::measure(baton)),
-    ("run", run::measure),
+const FAMILIES: [(&str, Family); 3] = [
+    ("gate", |_| gate::measure(&shell::build_baton("release")?)),
+    ("run", |ask| {
+        run::measure(&shell::build_baton("release")?, ask)
+    }),
+    ("judge", |_| judge::measure()),
 ];
 
 /// What else was asked for.
 struct Ask {
     /// Also what takes minutes.
     slow: bool,
-=======
-/// Builds what it measures, and measures it.
-type Family = fn() -> Answer<Vec<Figure>>;
-
-const FAMILIES: [(&str, Family); 2] = [("gate", gate_of_baton), ("judge", judge::measure)];
-
-fn gate_of_baton() -> Answer<Vec<Figure>> {
-    gate::measure(&shell::build_baton("release")?)
->>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
 }
 
 /// One number.
@@ -78,18 +68,11 @@ pub(crate) fn chore(mut args: Args) -> Answer {
     let Some((name, family)) = FAMILIES.into_iter().find(|(family, _)| family == name) else {
         return Err(format!("there is no family {name}; there is: {known}"));
     };
-<<<<<<< HEAD
-    let baton: PathBuf = shell::build_baton("release")?;
-    let figures = family(&baton, &ask)?;
+    let figures = family(&ask)?;
     let numbers = || {
         let numbers = figures.iter();
-        numbers.map(|figure| (figure.key.to_owned(), figure.value))
+        numbers.map(|figure| (figure.key.clone(), figure.value))
     };
-=======
-    let figures = family()?;
-    let object = object(machine::describe(), &figures);
-    let text = format!("{object:#}\n");
->>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
     if record {
         keep(name, numbers())?;
     }
@@ -115,13 +98,8 @@ pub(crate) fn keep(name: &str, figures: impl IntoIterator<Item = (String, f64)>)
 
 fn object(machine: Map<String, Value>, figures: impl IntoIterator<Item = (String, f64)>) -> Value {
     let figures: Map<String, Value> = figures
-<<<<<<< HEAD
         .into_iter()
         .map(|(key, value)| (key, rounded(value).into()))
-=======
-        .iter()
-        .map(|figure| (figure.key.clone(), rounded(figure.value).into()))
->>>>>>> cc15c8f (Judge recorded series, draw measures, and run the judge's benchmark)
         .collect();
     serde_json::json!({ "machine": machine, "figures": figures })
 }
@@ -174,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_object_has_machine_and_figures() {
-        let numbers = figures().map(|figure| (figure.key.to_owned(), figure.value));
+        let numbers = figures().map(|figure| (figure.key, figure.value));
         let object = object(machine::describe(), numbers);
         assert_eq!(object["figures"]["lint_ms"], 12.346);
         assert_eq!(object["figures"]["binary_mib"], 7.5);

@@ -121,7 +121,7 @@ fn figures(rounds: Rounds, short: Vec<f64>, long: Vec<f64>) -> Vec<Figure> {
 fn of(key: &'static str, values: Vec<f64>, floor: Option<(f64, &'static str)>) -> Figure {
     let times = Times::new(values);
     Figure {
-        key,
+        key: key.to_owned(),
         value: times.median(),
         spread: times.spread(),
         floor,

@@ -220,10 +220,7 @@ mod tests {
     #[test]
     fn counts_of_any_size_read_back_as_they_were_written() {
         let counts = crate::watch::Counts::new(u64::MAX - 1, u64::MAX);
-        let sample = crate::watch::Sample {
-            canary: counts,
-            control: Some(counts),
-        };
+        let sample = crate::watch::Sample::of(counts, Some(counts));
         let draft = Draft {
             at: jiff::Timestamp::UNIX_EPOCH,
             by: Handle::from("baton"),
