@@ -180,7 +180,7 @@ impl Line {
         let (mean, sd) = (mean / phi, (variance / phi).sqrt());
         let most = (mean + 8.0 * sd + 8.0).min(all / phi).ceil();
         // Far from the bar next to nothing lies beyond it, and 0 is always right.
-        if most > OUTCOMES_MAX as f64 || value((mean + 2.5 * sd) * phi) < log_bar {
+        if most > OUTCOMES_MAX as f64 || value((mean + 3.0 * sd) * phi) < log_bar {
             return 0.0;
         }
         let bar = exp(log_bar - before);

@@ -142,12 +142,8 @@ fn upper(
         .flat_map(|p| [p.canary, p.control])
         .flatten()
         .chain(plot.limit);
-    let (least, most) = seen.fold((0.0_f64, 0.0_f64), |(a, b), v| (a.min(v), b.max(v)));
-    let top = if most > least {
-        nice(most)
-    } else {
-        least + 1.0
-    };
+    let (least, most) = seen.fold((0.0, 0.0), |(a, b), v| (f64::min(a, v), f64::max(b, v)));
+    let top = nice(most).max(least + 1e-9);
     let y = |v: f64| TOP + UPPER - UPPER * ((v - least) / (top - least)).clamp(0.0, 1.0);
     let written = |v: f64| if plot.shares { percent(v) } else { number(v) };
     for v in [least, f64::midpoint(least, top), top] {
