@@ -35,7 +35,9 @@ type Family = fn(&Ask) -> Answer<Vec<Figure>>;
 const FAMILIES: [(&str, Family); 4] = [
     ("gate", |_| gate::measure(&shell::build_baton("release")?)),
     ("judge", |_| judge::measure()),
-    ("parity", |_| parity::measure(&shell::build_baton("release")?)),
+    ("parity", |_| {
+        parity::measure(&shell::build_baton("release")?)
+    }),
     ("run", |ask| {
         run::measure(&shell::build_baton("release")?, ask)
     }),

@@ -58,16 +58,22 @@ fn critical(allowed: (f64, f64), critical_at: (f64, f64)) -> Metric {
     }
 }
 
-#[test]
-fn one_metric_gets_the_class_the_peers_own_suite_expects() {
-    let only = |direction| Metric {
+type Case = (&'static str, Vec<f64>, Vec<f64>, Metric, Class);
+
+fn only(direction: Direction) -> Metric {
+    Metric {
         direction,
         ..suite()
-    };
+    }
+}
+
+fn allowed(allowed: (f64, f64)) -> Metric {
+    Metric { allowed, ..suite() }
+}
+
+fn long_arrays() -> Vec<Case> {
     let (up, down) = (only(Direction::Increase), only(Direction::Decrease));
-    let allowed = |allowed| Metric { allowed, ..suite() };
-    type Case = (&'static str, Vec<f64>, Vec<f64>, Metric, Class);
-    let cases: Vec<Case> = vec![
+    vec![
         ("no shift", q(9.79, 1.8), q(9.78, 2.2), suite(), Class::Pass),
         ("doubled", q(20.2, 2.0), q(9.78, 2.2), suite(), Class::High),
         ("halved", q(9.79, 1.8), q(19.95, 2.4), suite(), Class::Low),
@@ -87,6 +93,12 @@ fn one_metric_gets_the_class_the_peers_own_suite_expects() {
             Class::Pass,
         ),
         ("doubled, up", q(20.2, 2.0), q(9.78, 2.2), up, Class::High),
+    ]
+}
+
+fn short_arrays() -> Vec<Case> {
+    let down = only(Direction::Decrease);
+    vec![
         (
             "ratio",
             E5.to_vec(),
@@ -133,6 +145,11 @@ fn one_metric_gets_the_class_the_peers_own_suite_expects() {
             },
             Class::Pass,
         ),
+    ]
+}
+
+fn ties_and_zeros() -> Vec<Case> {
+    vec![
         (
             "mostly tied",
             vec![1.0, 1.0, 1.0, 1.0, 10.0],
@@ -175,7 +192,12 @@ fn one_metric_gets_the_class_the_peers_own_suite_expects() {
             allowed((0.8, 1.2)),
             Class::Pass,
         ),
-    ];
+    ]
+}
+
+#[test]
+fn one_metric_gets_the_class_the_peers_own_suite_expects() {
+    let cases = [long_arrays(), short_arrays(), ties_and_zeros()].concat();
     for (name, canary, control, metric, class) in cases {
         assert_eq!(kayenta(&canary, &control, &metric).0, class, "{name}");
     }

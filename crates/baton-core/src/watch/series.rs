@@ -66,7 +66,10 @@ pub struct Level {
 impl Level {
     /// Takes more readings in.
     fn add(&mut self, more: Self) {
-        let all = self.readings.saturating_add(more.readings);
+        let all = self
+            .readings
+            .saturating_add(more.readings)
+            .min(Counts::MOST);
         if all > 0 {
             let share = more.readings as f64 / all as f64;
             self.mean += (more.mean - self.mean) * share;
@@ -244,7 +247,7 @@ fn sums(mut one: Vec<u64>, other: Vec<u64>) -> Vec<u64> {
         return sums(other, one);
     }
     for (sum, more) in one.iter_mut().zip(other) {
-        *sum = sum.saturating_add(more);
+        *sum = sum.saturating_add(more).min(Counts::MOST);
     }
     one
 }
