@@ -9,7 +9,6 @@ const FUNCTION_LINES_MAX: usize = 70;
 /// What may be longer, `path` or `path#function`, and why. A row that is no
 /// longer needed is a complaint too.
 const EXCEPTIONS: [(&str, &str); 1] = [(
-    "bench/judge/src/peers/tests.rs#one_metric_gets_the_class_the_peers_own_suite_expects",
     "the cases of a peer's own suite, one table",
 )];
 
