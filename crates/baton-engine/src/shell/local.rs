@@ -85,8 +85,8 @@ impl Local {
             return Ok(Found::Never);
         }
         let wrapper = holder.as_deref().and_then(Process::parse);
-        let runs = wrapper.is_some_and(Process::lives) || surviving(&place).is_some();
-        if place.join("exit.json").exists() || !runs {
+        let runs = || wrapper.is_some_and(Process::lives) || surviving(&place).is_some();
+        if place.join("exit.json").exists() || !runs() {
             return Ok(Found::Ended(result(&place, &order.attempt)));
         }
         let (attempt, ends) = (order.attempt.clone(), ends.clone());
