@@ -8,7 +8,7 @@
 use crate::{Answer, say, shell};
 
 /// Everything, in one place.
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 10] = [
     Need {
         name: "cc",
         probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
@@ -35,6 +35,20 @@ const NEEDS: [Need; 8] = [
         probe: "test -x /usr/sbin/sshd && command -v ssh && command -v ssh-keygen",
         cure: Cure::Debian("openssh-server openssh-client"),
         uses: "the tests of hosts behind ssh",
+        may_lack: true,
+    },
+    Need {
+        name: "prometheus",
+        probe: "command -v prometheus",
+        cure: Cure::Debian("prometheus"),
+        uses: "the tests of launches that Prometheus watches",
+        may_lack: true,
+    },
+    Need {
+        name: "sqlite3",
+        probe: "command -v sqlite3",
+        cure: Cure::Debian("sqlite3"),
+        uses: "the test of measures that a database counts",
         may_lack: true,
     },
     Need {

@@ -16,7 +16,8 @@ use baton_core::watch::Sample;
 use jiff::Timestamp;
 
 use crate::collect::fingerprint;
-use crate::metrics::probe::{Arm, ProbeTarget, Prober};
+use crate::metrics::Arm;
+use crate::metrics::prober::{Prober, Target};
 use crate::shell::Shell;
 use crate::shell::attempt::{identity, lives};
 use crate::world::{Ended, Found, Lost, Wake, World};
@@ -29,7 +30,7 @@ type Surveyed = std::io::Result<Fingerprint>;
 
 /// This machine.
 pub struct RealWorld {
-    shell: Shell,
+    shell: Arc<Shell>,
     ends: Receiver<Ended>,
     sender: Sender<Ended>,
     /// The folder of the ledger, whose key makes secrets comparable.
@@ -50,7 +51,7 @@ impl RealWorld {
     pub fn new(shell: Shell, own: PathBuf, interrupts: Arc<AtomicU32>, before: u32) -> Self {
         let (sender, ends) = channel();
         Self {
-            shell,
+            shell: Arc::new(shell),
             ends,
             sender,
             own,
@@ -162,7 +163,7 @@ impl World for RealWorld {
             return Ok(());
         }
         self.probes.clone_from(probes);
-        self.prober = (!probes.is_empty()).then(|| Prober::start(targets(probes)));
+        self.prober = (!probes.is_empty()).then(|| Prober::start(targets(probes), &self.shell));
         Ok(())
     }
 
@@ -197,19 +198,16 @@ impl World for RealWorld {
     }
 }
 
-fn targets(probes: &BTreeSet<Probe>) -> Vec<ProbeTarget> {
-    probes
-        .iter()
-        .map(|probe| ProbeTarget {
-            measure: probe.measure.clone(),
-            arm: if probe.changed {
-                Arm::Canary
-            } else {
-                Arm::Control
-            },
-            url: probe.url.clone(),
-            slower_than: probe.slower_than.map(baton_core::time::Duration::to_std),
-            every: probe.every.to_std(),
-        })
-        .collect()
+fn targets(probes: &BTreeSet<Probe>) -> Vec<Target> {
+    let target = |probe: &Probe| Target {
+        measure: probe.measure.clone(),
+        arm: if probe.changed {
+            Arm::Canary
+        } else {
+            Arm::Control
+        },
+        asked: probe.asked.clone(),
+        every: probe.every.to_std(),
+    };
+    probes.iter().map(target).collect()
 }

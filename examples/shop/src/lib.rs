@@ -8,6 +8,7 @@
 mod args;
 mod db;
 mod http;
+mod metrics;
 mod process;
 mod web;
 

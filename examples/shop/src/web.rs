@@ -1,10 +1,10 @@
-//! The server: four addresses on 127.0.0.1, and the one fault of 2.4.0.
+//! The server: five addresses on 127.0.0.1, and the one fault of 2.4.0.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::metrics::Metrics;
 use crate::{Release, Result, about, complain, db, process, say};
 
 /// How long open requests may go on after SIGTERM. With the wait for a database
@@ -42,6 +43,7 @@ pub(crate) fn serve(
         release,
         db: Mutex::new(db),
         checkouts: AtomicU64::new(0),
+        metrics: Metrics::default(),
     });
     let threads = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -64,6 +66,7 @@ async fn listen(shop: Arc<Shop>, port: u16, pid_file: Option<&Path>) -> Result<S
         .route("/health", get(health))
         .route("/checkout", get(checkout).post(checkout))
         .route("/orders/count", get(count))
+        .route("/metrics", get(metrics))
         .with_state(shop);
     let served = axum::serve(listener, router).with_graceful_shutdown(async move {
         polite.recv().await;
@@ -84,6 +87,7 @@ struct Shop {
     release: &'static Release,
     db: Mutex<Connection>,
     checkouts: AtomicU64,
+    metrics: Metrics,
 }
 
 #[derive(Serialize)]
@@ -149,6 +153,13 @@ async fn checkout(
     State(shop): State<Arc<Shop>>,
     Query(wish): Query<Wish>,
 ) -> Result<Json<Receipt>, Broken> {
+    let began = Instant::now();
+    let answer = take_order(Arc::clone(&shop), wish).await;
+    shop.metrics.count(answer.is_ok(), began.elapsed());
+    answer
+}
+
+async fn take_order(shop: Arc<Shop>, wish: Wish) -> Result<Json<Receipt>, Broken> {
     let currency = shop.release.currency;
     let number = shop.checkouts.fetch_add(1, Ordering::Relaxed);
     if currency && rates_are_torn(number) {
@@ -166,6 +177,10 @@ async fn checkout(
         amount_cents,
         currency,
     }))
+}
+
+async fn metrics(State(shop): State<Arc<Shop>>) -> String {
+    shop.metrics.text()
 }
 
 async fn count(State(shop): State<Arc<Shop>>) -> Result<String, Broken> {

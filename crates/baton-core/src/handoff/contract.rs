@@ -250,7 +250,7 @@ keys! {
 
 keys! {
     /// One host: a folder on this machine, or an ssh target.
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
     pub struct Host then Host::is_somewhere {
         /// `user@host` for ssh; `None` for a folder on this machine.
         ssh: Option<String>,
@@ -272,7 +272,7 @@ impl Host {
 }
 
 /// Where a secret's value is found when a step needs it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretRef {
     /// In an environment variable of the person who runs Baton.
@@ -441,6 +441,68 @@ pub enum Source {
         /// Counts everything.
         total: String,
     },
+    /// A histogram that a Prometheus server keeps: how long things took.
+    Histogram {
+        /// The server.
+        server: String,
+        /// Selects the counters of its buckets (`…_bucket`), by their label `le` in seconds.
+        buckets: String,
+    },
+    /// A command on each host that prints two counters, bad ones and all.
+    Counter(Counter),
+}
+
+/// What is counted on a host. Every kind is read as two counters that only grow;
+/// the judge's numbers are the differences, and one that fell has begun anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Counter {
+    /// A command whose last line is the two numbers.
+    Command(String),
+    /// Lines of a file.
+    Log {
+        /// The file, relative to the host's folder.
+        path: String,
+        /// Which lines count.
+        lines: Lines,
+    },
+    /// Lines that a command prints, which are more each time.
+    Output {
+        /// The command.
+        run: String,
+        /// Which lines count.
+        lines: Lines,
+    },
+    /// Two numbers of an SQLite database.
+    Sqlite {
+        /// Its file, relative to the host's folder.
+        path: String,
+        /// SQL: the bad ones.
+        bad: String,
+        /// SQL: all.
+        total: String,
+    },
+}
+
+/// Which lines count: extended regular expressions (POSIX, as `grep -E` has them).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lines {
+    /// The bad ones.
+    pub bad: String,
+    /// All.
+    pub total: String,
+}
+
+/// By level: a line that names an error or worse is bad, and every line counts.
+impl Default for Lines {
+    fn default() -> Self {
+        const LEVELS: &str =
+            "ERROR|Error|error|FATAL|Fatal|fatal|CRITICAL|Critical|critical|PANIC|Panic|panic";
+        Self {
+            bad: format!("(^|[^[:alnum:]])({LEVELS})([^[:alnum:]]|$)"),
+            total: String::new(),
+        }
+    }
 }
 
 /// The slowest allowed answer time at a quantile: `p95: 300ms`.

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use jiff::fmt::temporal::Pieces;
 
 use super::contract::{
-    AnswerKind, At, Bridge, Freeze, Measure, OnHarm, Quantile, SecretRef, Source, WatchTerms,
-    Window,
+    AnswerKind, At, Bridge, Counter, Freeze, Lines, Measure, OnHarm, Quantile, SecretRef, Source,
+    WatchTerms, Window,
 };
 use super::names::VarName;
 use super::read::{Fields, Read, Reader, keys};
@@ -207,9 +207,12 @@ keys! {
         owner: Option<At<String>>,
         /// Who stands in; the rest of the owner's team when left out.
         backup: Option<At<String>>,
-        /// Two queries; needs `from`.
+        /// What is bad, and what counts at all, as `from` is asked: two queries, two
+        /// patterns of lines, two statements of SQL.
         ratio: Option<RatioForm>,
-        /// Where the queries of `ratio` are asked.
+        /// The counters of a histogram's buckets, in seconds; needs `from: { prometheus: … }`.
+        histogram: Option<String>,
+        /// Where it is counted.
         from: Option<FromForm>,
         /// What Baton asks itself, where there is no Prometheus.
         probe: Option<ProbeForm>,
@@ -223,7 +226,7 @@ keys! {
         worse_by: Option<f64>,
     }
 
-    /// Two queries that count.
+    /// Two questions that count.
     #[schemars(rename = "Ratio")]
     pub(super) struct RatioForm {
         /// Counts what is bad.
@@ -232,11 +235,19 @@ keys! {
         total: String,
     }
 
-    /// Where queries are asked.
+    /// Where it is counted: one of these.
     #[schemars(rename = "From")]
     pub(super) struct FromForm {
-        /// Address of a Prometheus server.
-        prometheus: String,
+        /// Address of a Prometheus server; `ratio` are two queries.
+        prometheus: Option<String>,
+        /// A file on each host; `ratio` are two patterns of lines, by level when left out.
+        log: Option<String>,
+        /// A command on each host that prints more lines each time; `ratio` as for `log`.
+        output: Option<String>,
+        /// An SQLite file on each host; `ratio` are two statements that give a number each.
+        sqlite: Option<String>,
+        /// A command on each host whose last line is two numbers: bad ones, and all.
+        command: Option<String>,
     }
 
     /// What Baton asks itself, on each host.
@@ -263,24 +274,26 @@ keys! {
 
 impl MeasureForm {
     fn source(&mut self, node: &Node, reader: &mut Reader<'_>) -> Option<Source> {
-        let (code, trouble, next) = match (self.probe.take(), self.ratio.take(), self.from.take()) {
-            (Some(ProbeForm { url, every }), None, None) => {
+        let asked = (self.ratio.take(), self.histogram.take());
+        let (code, trouble, next) = match (self.probe.take(), self.from.take(), asked) {
+            (Some(ProbeForm { url, every }), None, (None, None)) => {
                 return Some(Source::Probe { url, every });
             }
-            (None, Some(RatioForm { bad, total }), Some(FromForm { prometheus: server })) => {
-                return Some(Source::Prometheus { server, bad, total });
-            }
-            (None, Some(_), None) => (
+            (None, Some(from), (ratio, histogram)) => match from.counts(ratio, histogram) {
+                Ok(source) => return Some(source),
+                Err(wrong) => wrong,
+            },
+            (None, None, (Some(_), None)) => (
                 "contract.missing-key",
-                "has a `ratio`, but no `from` says where it is asked",
+                "has a `ratio`, but no `from` says where it is counted",
+                "add `from: { prometheus: URL }`, or a `log`, `output` or `sqlite` on the hosts",
+            ),
+            (None, None, (_, Some(_))) => (
+                "contract.missing-key",
+                "has a `histogram`, but no `from` says where it is asked",
                 "add `from: { prometheus: URL }`",
             ),
-            (None, None, Some(_)) => (
-                "contract.missing-key",
-                "has a `from`, but no `ratio` says what is asked",
-                "add `ratio: { bad: QUERY, total: QUERY }`",
-            ),
-            (None, None, None) => (
+            (None, None, (None, None)) => (
                 "contract.missing-key",
                 "has no source",
                 "add `probe: { url: URL, every: 1s }`, or `ratio` with `from`",
@@ -294,6 +307,68 @@ impl MeasureForm {
         let says = format!("{} {trouble}", reader.place());
         reader.note(Note::error(code, says).at(node.span).next(next));
         None
+    }
+}
+
+/// A code, what is wrong, and what to do.
+type Wrong = (&'static str, &'static str, &'static str);
+
+impl FromForm {
+    /// The one source that is named, with the questions it needs and no others.
+    fn counts(self, ratio: Option<RatioForm>, histogram: Option<String>) -> Result<Source, Wrong> {
+        const NO_RATIO: Wrong = (
+            "contract.missing-key",
+            "has a `from`, but no `ratio` says what is asked",
+            "add `ratio: { bad: …, total: … }`",
+        );
+        const TOO_MUCH: Wrong = (
+            "contract.value",
+            "asks something that its `from` does not answer",
+            "a `histogram` needs `from: { prometheus: URL }` and no `ratio`; a `command` prints its two numbers itself",
+        );
+        let Self {
+            prometheus,
+            log,
+            output,
+            sqlite,
+            command,
+        } = self;
+        let lines = |ratio: Option<RatioForm>| {
+            ratio.map_or_else(Lines::default, |RatioForm { bad, total }| Lines {
+                bad,
+                total,
+            })
+        };
+        match (prometheus, log, output, sqlite, command) {
+            (Some(server), None, None, None, None) => match (ratio, histogram) {
+                (Some(RatioForm { bad, total }), None) => {
+                    Ok(Source::Prometheus { server, bad, total })
+                }
+                (None, Some(buckets)) => Ok(Source::Histogram { server, buckets }),
+                (None, None) => Err(NO_RATIO),
+                (Some(_), Some(_)) => Err(TOO_MUCH),
+            },
+            _ if histogram.is_some() => Err(TOO_MUCH),
+            (None, Some(path), None, None, None) => Ok(Source::Counter(Counter::Log {
+                path,
+                lines: lines(ratio),
+            })),
+            (None, None, Some(run), None, None) => Ok(Source::Counter(Counter::Output {
+                run,
+                lines: lines(ratio),
+            })),
+            (None, None, None, Some(path), None) => {
+                let RatioForm { bad, total } = ratio.ok_or(NO_RATIO)?;
+                Ok(Source::Counter(Counter::Sqlite { path, bad, total }))
+            }
+            (None, None, None, None, Some(_)) if ratio.is_some() => Err(TOO_MUCH),
+            (None, None, None, None, Some(run)) => Ok(Source::Counter(Counter::Command(run))),
+            _ => Err((
+                "contract.value",
+                "needs one place in its `from`",
+                "write one of `prometheus`, `log`, `output`, `sqlite` and `command`",
+            )),
+        }
     }
 }
 
@@ -313,9 +388,15 @@ impl Read for Measure {
             );
         }
         let source = source?;
-        if form.quantile.is_some() && matches!(source, Source::Prometheus { .. }) {
-            let trouble = "a `quantile` needs a `probe`; a `ratio` counts what its queries count";
-            let next = "count slow answers in `bad`, or measure with `probe`";
+        let timed = matches!(source, Source::Probe { .. } | Source::Histogram { .. });
+        if form.quantile.is_some() && !timed {
+            let trouble = "a `quantile` needs a `probe` or a `histogram`; a `ratio` counts what it is told to";
+            let next = "count slow answers in `bad`, or measure with `probe` or `histogram`";
+            return reader.bad_value(node.span, trouble, next);
+        }
+        if form.quantile.is_none() && matches!(source, Source::Histogram { .. }) {
+            let trouble = "a `histogram` needs a `quantile`: the slowest answer that is still good";
+            let next = "add `quantile: { p95: 300ms }`";
             return reader.bad_value(node.span, trouble, next);
         }
         Some(Self {

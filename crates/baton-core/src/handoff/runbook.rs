@@ -128,7 +128,7 @@ pub struct Step {
 }
 
 /// A fence: a script, or an instruction for a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fence {
     /// The interpreter: `sh`, `bash`, `python3`, …; `text` is for a person.
     pub lang: String,

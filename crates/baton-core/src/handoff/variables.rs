@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use super::check::Checker;
-use super::contract::{Bridge, Contract, Environment, Freeze, Host, Source};
+use super::contract::{Bridge, Contract, Counter, Environment, Freeze, Host, Source};
 use super::plan::BATON_VARIABLES;
 use super::shell::{self, PROCESS_VARIABLES};
 use crate::diag::{brief, list, nearest};
@@ -51,7 +51,8 @@ struct Scope<'c> {
 enum Where<'c> {
     /// In the contract's folder.
     Folder,
-    /// In a query, in which `$step` is the distance of its points.
+    /// In a query, which is asked for every host, and in which `$step` is the
+    /// distance of its points.
     Query,
     /// On every host.
     Hosts,
@@ -75,9 +76,9 @@ impl<'c> Scope<'c> {
     fn knows(&self, var: &str, at: Where<'_>) -> bool {
         let here = match at {
             Where::Folder => false,
-            Where::Query => var == "step",
+            Where::Query if var == "step" => true,
             Where::Host(host) => var == "HOST" || host.vars.contains_key(var),
-            Where::Hosts => {
+            Where::Hosts | Where::Query => {
                 let all = self.environment.hosts.len();
                 var == "HOST" || self.on_hosts.get(var).is_some_and(|count| *count == all)
             }
@@ -211,6 +212,22 @@ impl Check<'_, '_> {
                     self.strict(launch, place("from.prometheus"), server, Where::Folder);
                     self.strict(launch, place("ratio.bad"), bad, Where::Query);
                     self.strict(launch, place("ratio.total"), total, Where::Query);
+                }
+                Source::Histogram { server, buckets } => {
+                    self.strict(launch, place("from.prometheus"), server, Where::Folder);
+                    self.strict(launch, place("histogram"), buckets, Where::Query);
+                }
+                Source::Counter(Counter::Command(run)) => {
+                    self.shell(launch, place("from.command"), run, Where::Hosts);
+                }
+                Source::Counter(Counter::Output { run, .. }) => {
+                    self.shell(launch, place("from.output"), run, Where::Hosts);
+                }
+                Source::Counter(Counter::Log { path, .. }) => {
+                    self.strict(launch, place("from.log"), path, Where::Hosts);
+                }
+                Source::Counter(Counter::Sqlite { path, .. }) => {
+                    self.strict(launch, place("from.sqlite"), path, Where::Hosts);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What a run does, event by event, without store, world or threads.
 
+mod asked;
 mod toy;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -449,40 +450,6 @@ fn harmed(on_harm: &str) -> Toy {
     let mut toy = Toy::new(RunKind::Launch, plan(steps, contract), |_| {});
     watch(&mut toy, 1000);
     toy
-}
-
-#[test]
-fn each_host_is_asked_where_its_address_is_its_own() {
-    let asked = |url: &str| -> Vec<String> {
-        let host =
-            |n: u16| json!({ "ssh": null, "dir": ".", "vars": { "PORT": format!("800{n}") } });
-        let contract = json!({
-            "success": { "defined": [{
-                "id": "errors", "says": "errors", "owner": null, "backup": null,
-                "source": { "probe": { "url": url, "every": 1000 } },
-                "quantile": null, "at_most": 0.01, "worse_by": null,
-            }] },
-            "watch": { "for": 60_000, "on_harm": "stop", "false_alarm": 0.01 },
-            "environments": { "prod": {
-                "hosts": { "h0": host(0), "h1": host(1) }, "groups": {},
-                "vars": { "COLOR": "red" }, "secrets": {},
-            } },
-        });
-        let steps = vec![step("a", &[], json!({}))];
-        let mut toy = Toy::new(RunKind::Launch, plan(steps, contract), |_| {});
-        let _waits = toy.go();
-        let probes = toy.state.probes();
-        probes.into_iter().map(|probe| probe.url).collect()
-    };
-    assert_eq!(asked("http://$HOST/"), ["http://h0/", "http://h1/"]);
-    assert_eq!(asked("http://${HOST}:1/"), ["http://h0:1/", "http://h1:1/"]);
-    assert_eq!(
-        asked("http://a:${PORT}/"),
-        ["http://a:8000/", "http://a:8001/"]
-    );
-    // What is the same for all of them is asked once.
-    assert_eq!(asked("http://$COLOR/"), ["http://red/"]);
-    assert_eq!(asked("http://$HOSTNAME/"), ["http://$HOSTNAME/"]);
 }
 
 /// Goes on with so many bad answers out of a thousand in every look, until

@@ -15,6 +15,8 @@ mod lint;
 
 mod look;
 
+mod needs_prometheus;
+
 mod record;
 
 mod room;

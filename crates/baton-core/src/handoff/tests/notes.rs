@@ -163,6 +163,8 @@ fn values() {
 
 #[test]
 fn measures() {
+    const PROMETHEUS: &str = "    from: { prometheus: \"http://prometheus:9090\" }\n";
+    const PROBE: &str = "    probe: { url: \"http://$HOST:$PORT/checkout\", every: 1s } ";
     check(
         &[
             ("    from: { prometheus: \"http://prometheus:9090\" }\n", ""),
@@ -179,6 +181,25 @@ fn measures() {
             ("quantile: { p95: 300ms }", "quantile: { p0: 300ms }"),
             ("quantile: { p95: 300ms }", "quantile: fast"),
             ("quantile: { p95: 300ms }", "quantile: { p99.9: 300ms }"),
+            (PROMETHEUS, "    from: { log: app.log }\n"),
+            (PROMETHEUS, "    from: { log: app.log, command: ./count }\n"),
+            (PROMETHEUS, "    from: { command: ./count }\n"),
+            (PROMETHEUS, "    from: {}\n"),
+            (
+                PROMETHEUS,
+                "    from: { output: \"journalctl -u $UNIT\" }\n",
+            ),
+            (
+                PROMETHEUS,
+                "    from: { sqlite: \"$DB\" }\n    histogram: x_bucket\n",
+            ),
+            (PROMETHEUS, "    histogram: x_bucket\n"),
+            (
+                PROBE,
+                "    from: { prometheus: \"http://p\" }\n    histogram: 'x_bucket{host=\"$HOST\"}' ",
+            ),
+            (PROBE, "    from: { log: app.log } "),
+            (PROBE, "    from: { sqlite: app.db } "),
         ],
         expect_file!["../testdata/notes/measures.txt"],
     );

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 
 use super::{Illegal, State, Watching};
 use crate::handoff::contract::{Measure, Source, WatchTerms};
-use crate::id::{HostName, MeasureId, StepId};
+use crate::handoff::plan::Plan;
+use crate::id::{AttemptId, HostName, MeasureId, StepId};
 use crate::ledger::Entry;
-use crate::run::order;
+use crate::run::order::{self, Order};
 use crate::time::Duration;
 use crate::watch::{self, Decision, Judge, Kind, Learned, Sample, Verdict};
 
@@ -21,7 +22,7 @@ const WARM_UP: u32 = 0;
 /// Into how many looks a watch is cut, between those two.
 const LOOKS: u64 = 40;
 
-/// One address the judge asks, and for whom it speaks.
+/// One thing the judge asks, and for whom the answer speaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Probe {
     /// The measure.
@@ -30,12 +31,43 @@ pub struct Probe {
     pub host: HostName,
     /// Whether the host has changed; one that has not is the control.
     pub changed: bool,
-    /// The address, its variables filled in.
-    pub url: String,
+    /// What is asked, its variables filled in.
+    pub asked: Asked,
     /// How often.
     pub every: Duration,
-    /// An answer slower than this is bad.
-    pub slower_than: Option<Duration>,
+}
+
+/// What the judge asks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// An address.
+    Address {
+        /// `http://`, `https://` or `tcp://HOST:PORT`.
+        url: String,
+        /// An answer slower than this is bad.
+        slower_than: Option<Duration>,
+    },
+    /// Two queries of a Prometheus server.
+    Queries {
+        /// The server.
+        server: String,
+        /// Counts what is bad.
+        bad: String,
+        /// Counts everything.
+        total: String,
+    },
+    /// The buckets of a histogram of a Prometheus server.
+    Buckets {
+        /// The server.
+        server: String,
+        /// Selects the buckets' counters.
+        buckets: String,
+        /// What took longer is bad.
+        slower_than: Duration,
+    },
+    /// A command that prints two counters, bad ones and all. Its attempt's id is
+    /// made anew each time.
+    Counter(Box<Order>),
 }
 
 /// How long the judge pauses between two looks.
@@ -188,26 +220,27 @@ impl State {
             return BTreeSet::new();
         };
         let (hosts, changed) = self.arms(watching);
+        let reading = reading(self.watch_lasts(watching.step.as_ref()));
         let mut probes = BTreeSet::new();
         for measure in measures {
-            let Source::Probe { url, every } = &measure.source else {
-                continue;
+            let every = match &measure.source {
+                Source::Probe { every, .. } => *every,
+                _ => reading,
             };
-            let urls: Vec<String> = hosts
+            let all: Vec<Asked> = hosts
                 .iter()
-                .map(|host| order::filled(url, &self.plan, host))
+                .map(|host| asked(&self.plan, measure, host, every))
                 .collect();
-            // An address that is the same for all speaks for the release as a whole.
-            let per_host = urls.iter().any(|url| *url != urls[0]);
-            let asked = if per_host { hosts.len() } else { 1 };
-            for (host, url) in hosts.iter().zip(urls).take(asked) {
+            // What is the same for all speaks for the release as a whole.
+            let per_host = all.iter().any(|asked| *asked != all[0]);
+            let most = if per_host { hosts.len() } else { 1 };
+            for (host, asked) in hosts.iter().zip(all).take(most) {
                 let _new = probes.insert(Probe {
                     measure: measure.id.value.clone(),
                     host: (*host).clone(),
                     changed: changed.contains(*host),
-                    url,
-                    every: *every,
-                    slower_than: measure.quantile.map(|quantile| quantile.limit),
+                    asked,
+                    every,
                 });
             }
         }
@@ -215,7 +248,46 @@ impl State {
     }
 }
 
-/// A measure of the contract, as the judge sees it: shares of what is bad.
+/// How often counters are read: twice between two looks, so that none is without.
+fn reading(lasts: Duration) -> Duration {
+    Duration::from_millis((interval(lasts).as_millis() / 2).max(INTERVAL_LEAST.as_millis()))
+}
+
+/// What is asked on a host to measure this, `every` so often.
+pub fn asked(plan: &Plan, measure: &Measure, host: &HostName, every: Duration) -> Asked {
+    let text = |text: &String| order::filled(text, plan, host);
+    let query = |query: &String| {
+        let step = BTreeMap::from([(
+            "step".to_owned(),
+            format!("{}s", every.as_millis().div_ceil(1000).max(1)),
+        )]);
+        order::filled_from(&text(query), &step)
+    };
+    let limit = measure.quantile.map(|quantile| quantile.limit);
+    match &measure.source {
+        Source::Probe { url, .. } => Asked::Address {
+            url: text(url),
+            slower_than: limit,
+        },
+        Source::Prometheus { server, bad, total } => Asked::Queries {
+            server: text(server),
+            bad: query(bad),
+            total: query(total),
+        },
+        Source::Histogram { server, buckets } => Asked::Buckets {
+            server: text(server),
+            buckets: query(buckets),
+            slower_than: limit.unwrap_or_default(),
+        },
+        Source::Counter(counter) => {
+            let nameless = AttemptId::from("");
+            Asked::Counter(Box::new(order::counter(plan, counter, host, &nameless)))
+        }
+    }
+}
+
+/// A measure of the contract, as the judge sees it: shares of what is bad, and
+/// of a time also how it is spread.
 fn judged(measure: &Measure, learned: &BTreeMap<MeasureId, Learned>) -> watch::Measure {
     let limit = measure
         .at_most
@@ -223,7 +295,11 @@ fn judged(measure: &Measure, learned: &BTreeMap<MeasureId, Learned>) -> watch::M
     watch::Measure {
         id: measure.id.value.clone(),
         says: measure.says.clone(),
-        kind: Kind::Counts,
+        kind: if measure.quantile.is_some() {
+            Kind::Histogram
+        } else {
+            Kind::Counts
+        },
         limit,
         worse_by: measure.worse_by,
         critical: true,

@@ -6,6 +6,7 @@
 //! loses nothing. Values of secrets are never kept, only whether they were had.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use baton_core::event::{Ending, Event};
@@ -17,9 +18,11 @@ use baton_core::handoff::contract::{Criterion, Measure, Source};
 use baton_core::handoff::plan::Plan;
 use baton_core::id::{AttemptId, Digest, Handle};
 use baton_core::run::order;
-use baton_engine::metrics::probe::probe_once;
+use baton_core::run::state::asked;
+use baton_engine::metrics::prober::sees;
 use baton_engine::real::RealWorld;
 use baton_engine::secret::resolve;
+use baton_engine::shell::Shell;
 use baton_engine::world::Ended;
 use baton_store::Log as _;
 use jiff::Timestamp;
@@ -30,6 +33,8 @@ use crate::render::Out;
 
 /// How long a measure may take to answer once.
 const PROBE_WAIT: Duration = Duration::from_secs(5);
+/// How far apart the points of a query are while it is only asked whether it has any.
+const STEP: baton_core::time::Duration = baton_core::time::Duration::from_secs(15);
 /// How much of a command stands in a line of progress, in characters.
 const COMMAND_SHOWN: usize = 60;
 
@@ -167,38 +172,40 @@ fn secrets(desk: &mut Desk, plan: &Plan, by: &Handle) -> Result<(), Failure> {
 }
 
 fn measures(desk: &mut Desk, out: &Out, plan: &Plan, by: &Handle) -> Result<(), Failure> {
+    let shell = Arc::new(desk.shell()?);
     for measure in measures_due(plan, &desk.facts) {
         out.progress(&format!("asking for {}", measure.id.value));
         let event = Event::MeasureSeen {
             measure: measure.id.value.clone(),
             definition: measure_definition(plan, measure),
-            blind: blind(plan, measure),
+            blind: blind(plan, measure, &shell),
         };
         let _entries = desk.append(by, None, vec![event])?;
     }
     Ok(())
 }
 
-/// Why a measure sees no live data; `None` when every address answers. What it
-/// answers is the judge's to weigh.
-fn blind(plan: &Plan, measure: &Measure) -> Option<String> {
-    let Source::Probe { url, .. } = &measure.source else {
-        return Some("this Baton cannot read Prometheus yet".to_owned());
-    };
+/// Why a measure sees no live data; `None` when everything that is asked
+/// answers. What it answers is the judge's to weigh.
+fn blind(plan: &Plan, measure: &Measure, shell: &Arc<Shell>) -> Option<String> {
     let hosts = &plan.place().hosts;
     if hosts.is_empty() {
         return Some(format!("{} has no host to ask", plan.environment));
     }
-    // An address that names no host is asked once.
-    let mut asked = BTreeSet::new();
+    let every = match &measure.source {
+        Source::Probe { every, .. } => *every,
+        Source::Prometheus { .. } | Source::Histogram { .. } | Source::Counter(_) => STEP,
+    };
+    // What names no host is asked once.
+    let mut asked_before = BTreeSet::new();
     let silent: Vec<String> = hosts
         .keys()
         .filter_map(|host| {
-            let address = order::filled(url, plan, host);
-            if !asked.insert(address.clone()) {
+            let asked = asked(plan, measure, host, every);
+            if !asked_before.insert(asked.clone()) {
                 return None;
             }
-            let why = probe_once(&address, PROBE_WAIT).err()?;
+            let why = sees(&asked, Arc::clone(shell), PROBE_WAIT).err()?;
             Some(format!("{host}: {why}"))
         })
         .collect();
