@@ -8,7 +8,7 @@
 use crate::{Answer, say, shell};
 
 /// Everything, in one place.
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need {
         name: "cc",
         probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
@@ -35,6 +35,13 @@ const NEEDS: [Need; 8] = [
         probe: "test -x /usr/sbin/sshd && command -v ssh && command -v ssh-keygen",
         cure: Cure::Debian("openssh-server openssh-client"),
         uses: "the tests of hosts behind ssh",
+        may_lack: true,
+    },
+    Need {
+        name: "postgres",
+        probe: "command -v psql && { command -v pg_ctl || ls /usr/lib/postgresql/*/bin/pg_ctl; }",
+        cure: Cure::Debian("postgresql"),
+        uses: "the tests of facts of a PostgreSQL database",
         may_lack: true,
     },
     Need {

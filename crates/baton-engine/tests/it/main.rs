@@ -5,6 +5,7 @@
 mod attempt;
 mod crowd;
 mod explorer;
+mod needs_postgres;
 mod needs_sshd;
 mod real;
 mod sshd;
