@@ -8,7 +8,7 @@
 use crate::{Answer, say, shell};
 
 /// Everything, in one place.
-const NEEDS: [Need; 10] = [
+const NEEDS: [Need; 11] = [
     Need {
         name: "cc",
         probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
@@ -49,6 +49,13 @@ const NEEDS: [Need; 10] = [
         probe: "command -v sqlite3",
         cure: Cure::Debian("sqlite3"),
         uses: "the test of measures that a database counts",
+        may_lack: true,
+    },
+    Need {
+        name: "postgres",
+        probe: "command -v psql && { command -v pg_ctl || ls /usr/lib/postgresql/*/bin/pg_ctl; }",
+        cure: Cure::Debian("postgresql"),
+        uses: "the tests of facts of a PostgreSQL database",
         may_lack: true,
     },
     Need {

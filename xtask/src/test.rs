@@ -14,7 +14,7 @@ cargo xtask test --fast                fmt, tidy and the tests of the core: unde
 needs   what must be installed (as root on Debian it is installed, else the command is named)
 --without NAME   leaves out a stage, or a program this machine cannot have, and the tests
                  that need it (those with needs_NAME in their name):
-                 git, ssh-keygen, sshd, prometheus, sqlite3, busybox, rustfmt, clippy, nextest
+                 git, ssh-keygen, sshd, prometheus, postgres, sqlite3, busybox, rustfmt, clippy, nextest
 
 A stage that fails does not stop the others. The exit status is 0 if all that was asked passed.
 ";

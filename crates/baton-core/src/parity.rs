@@ -13,6 +13,7 @@ pub mod typed;
 
 pub mod doc;
 pub mod fingerprint;
+pub mod http;
 mod layers;
 pub mod noise;
 pub mod output;

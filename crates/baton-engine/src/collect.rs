@@ -6,6 +6,7 @@
 //! layer. Nothing is written on the host, and no secret is kept.
 
 mod environment;
+mod here;
 mod key;
 mod run;
 mod script;
@@ -24,6 +25,8 @@ use baton_core::parity::{Collector, Fact, FactName, HostFacts, LayerStatus, Patt
 
 pub use environment::fingerprint;
 pub use key::ledger_key;
+
+use baton_core::run::order::filled_from;
 
 use crate::shell::ssh::Ssh;
 
@@ -53,6 +56,8 @@ pub struct Site<'a> {
     /// The declared secrets that could be resolved. They are compared and
     /// withheld, and never handed to the script.
     pub secrets: &'a BTreeMap<String, String>,
+    /// The contract's folder: where what is read from here is read.
+    pub folder: &'a Path,
     /// The ledger's key, under which secrets are compared; see [`ledger_key`].
     pub key: &'a [u8],
 }
@@ -87,16 +92,16 @@ pub fn collect_within(site: Site<'_>, collectors: &[Collector], limits: Limits) 
     let scripted: Vec<Collector> = collectors
         .iter()
         .filter(|collector| !matches!(collector, Collector::Env { .. }))
-        .filter(|collector| collector.is_built() && collector.check().is_ok())
+        .filter(|collector| !collector.is_from_here() && collector.check().is_ok())
         .cloned()
         .collect();
     let mut host = by_script(site, &scripted, limits);
+    let from_here = from_here(site, collectors, limits);
+    host.facts.extend(from_here.facts);
+    host.layers.extend(from_here.layers);
     for collector in collectors {
         let layer = collector.layer().to_owned();
-        if !collector.is_built() {
-            let reason = format!("this version of baton cannot read {layer}");
-            host.layers.insert(layer, LayerStatus::NotCollected(reason));
-        } else if let Err(reason) = collector.check() {
+        if let Err(reason) = collector.check() {
             host.layers.insert(layer, LayerStatus::NotCollected(reason));
         } else if let Collector::Env { names } = collector {
             host.facts.extend(variables(site, names));
@@ -111,11 +116,35 @@ pub fn collect_within(site: Site<'_>, collectors: &[Collector], limits: Limits) 
     Secrets::new(site.key, values.map(String::as_str)).withhold(host)
 }
 
+/// Reads what is asked from where Baton runs. Only here, in an address, may a
+/// secret be filled in: it stays on this machine.
+fn from_here(site: Site<'_>, collectors: &[Collector], limits: Limits) -> HostFacts {
+    let asked = collectors
+        .iter()
+        .filter(|of| of.is_from_here() && of.check().is_ok());
+    let asked: Vec<Collector> = asked
+        .map(|of| of.filled(|text| filled_from(text, site.secrets)))
+        .collect();
+    here::read(&asked, site.folder, limits)
+}
+
+/// Where tools for migrations note what they did, and how a row is told.
+const MIGRATIONS: [(&str, &str); 8] = [
+    ("schema_migrations", "version"),
+    ("_sqlx_migrations", "version"),
+    ("__diesel_schema_migrations", "version"),
+    ("alembic_version", "version_num"),
+    ("django_migrations", "app || '.' || name"),
+    ("flyway_schema_history", "version"),
+    ("knex_migrations", "name"),
+    ("goose_db_version", "version_id"),
+];
+
 fn by_script(site: Site<'_>, scripted: &[Collector], limits: Limits) -> HostFacts {
     if scripted.is_empty() {
         return HostFacts::default();
     }
-    let script = script::script(scripted);
+    let script = script::script(scripted, site.vars);
     let begun = Timestamp::now();
     let ran = match site.place {
         Place::Here(dir) => run::here(&script, dir, site.vars, limits)

@@ -226,7 +226,9 @@ fn compare_all(launch: &EnvName, known: &[Known<'_>], terms: &ParityTerms, notes
     for difference in found.differences {
         let code = match difference.kind {
             Kind::SameSecret => "parity.same-secret",
-            Kind::Changed | Kind::Missing | Kind::Extra => "parity.unexplained",
+            Kind::Changed | Kind::Missing | Kind::Extra | Kind::Contradiction => {
+                "parity.unexplained"
+            }
         };
         notes.push(Note::error(code, difference.says).naming_all(difference.names));
     }

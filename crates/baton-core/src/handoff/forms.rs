@@ -469,6 +469,16 @@ macro_rules! read_keys {
             Some(Self::$make { $($key: $key?),* })
         })
     }};
+    // What stands behind the semicolon may be left out.
+    ($reader:ident, $entry:ident, Self::$make:ident { $key:ident; $may:ident }) => {{
+        $reader.inside(&$entry.key, |reader| {
+            const KEYS: &[&str] = &[stringify!($key), stringify!($may)];
+            let mut fields = Fields::open(&$entry.value, reader, KEYS)?;
+            let $key = fields.get(KEYS[0]);
+            let $may: Option<Option<Vec<String>>> = fields.get(KEYS[1]);
+            Some(Self::$make { $key: $key?, $may: $may?.unwrap_or_default() })
+        })
+    }};
 }
 
 mod parity;

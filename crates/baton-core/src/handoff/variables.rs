@@ -251,11 +251,22 @@ impl Check<'_, '_> {
                     Collector::Command { run, .. } => {
                         self.shell(scope, place("command.run"), run, Where::Hosts);
                     }
-                    Collector::Sqlite { path } => {
+                    Collector::Sqlite { path, .. } => {
                         self.strict(scope, place("sqlite.path"), path, Where::Hosts);
                     }
-                    Collector::Postgres { url } => {
+                    Collector::Postgres { url, .. } => {
                         self.strict(scope, place("postgres.url"), url, Where::Hosts);
+                    }
+                    Collector::Http { url, .. } => {
+                        self.strict(scope, place("http.url"), url, Where::Hosts);
+                    }
+                    Collector::Dns { names } => {
+                        for name in names {
+                            self.strict(scope, place("dns.names"), name, Where::Hosts);
+                        }
+                    }
+                    Collector::Process { name, .. } => {
+                        self.strict(scope, place("process.name"), name, Where::Hosts);
                     }
                     _ => {}
                 }

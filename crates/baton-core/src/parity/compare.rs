@@ -48,6 +48,9 @@ pub enum Kind {
     Extra,
     /// The value must differ between the environments, and does not.
     SameSecret,
+    /// The environment contradicts itself: its configuration names something
+    /// that is not there.
+    Contradiction,
 }
 
 /// One value of a fact, and where it stands.
@@ -209,6 +212,8 @@ struct Work<'a, 'r, C> {
     stages: Vec<Stage<'a>>,
     sets: Vec<Set>,
     rules: Rules<'r>,
+    /// Whether an environment is also held against itself.
+    contradictions: bool,
     /// By stage: what was found among siblings, and between it and the launch.
     among: Vec<Vec<Row<'a>>>,
     between: Vec<Vec<Row<'a>>>,
@@ -243,6 +248,7 @@ impl<'a, 'r, C: Cursor> Work<'a, 'r, C> {
             sets: Vec::new(),
             stages,
             rules: Rules::new(rules),
+            contradictions: siblings,
             excused: Vec::new(),
         };
         if siblings {
@@ -287,7 +293,9 @@ impl<'a, 'r, C: Cursor> Work<'a, 'r, C> {
     fn finish(mut self) -> Comparison {
         let mut cursors = std::mem::take(&mut self.cursors);
         let must_differ = self.rules.prefixes(|is| is == Is::MustDiffer);
-        let may_hold = |layer: &str| must_differ.iter().any(|prefix| may_meet(prefix, layer));
+        let may_hold = |layer: &str| {
+            layer == rows::REFERENCES || must_differ.iter().any(|prefix| may_meet(prefix, layer))
+        };
         let mut with_facts: BTreeSet<String> = BTreeSet::new();
         let mut last = None;
         let layer = |layer: &str| {
@@ -302,9 +310,10 @@ impl<'a, 'r, C: Cursor> Work<'a, 'r, C> {
             |layer| !may_hold(layer),
             layer,
             |here| {
-                let named = must_differ
-                    .iter()
-                    .any(|prefix| here.name.starts_with(prefix));
+                let named = rows::may_contradict(here.name)
+                    || must_differ
+                        .iter()
+                        .any(|prefix| here.name.starts_with(prefix));
                 if named || !here.agree(everyone.clone()) {
                     self.visit(here);
                 }
@@ -331,6 +340,17 @@ impl<'a, 'r, C: Cursor> Work<'a, 'r, C> {
             hosts: &self.hosts,
             facts: &facts,
         };
+        if rows::may_contradict(here.name) && self.contradictions {
+            for (stage, of) in self.stages.iter().enumerate() {
+                let hosts: Vec<usize> = of.places.values().copied().collect();
+                let standing = Standing::of(&row, of.environment, &hosts, None);
+                match rows::contradiction(&name, &standing, rule) {
+                    Found::Same => {}
+                    Found::Right(right) => self.excused.push(right),
+                    Found::Wrong(row) => self.among[stage].push(row),
+                }
+            }
+        }
         for set in &self.sets {
             let (found, rows) = match set {
                 Set::Siblings { stage, hosts } => {

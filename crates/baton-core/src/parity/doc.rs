@@ -6,11 +6,14 @@
 //! none behind it; and that any text gives paths or a reason, in bounded time,
 //! depth and number. Values keep the text they were written in.
 
+mod kinds;
 mod plain;
 mod xml;
 mod yaml;
 
 use std::collections::BTreeMap;
+
+pub use kinds::kinds;
 
 /// How deep structures may lie in each other.
 pub(super) const DEPTH_MAX: usize = 64;
@@ -114,14 +117,17 @@ pub fn secrets(paths: &[(String, String)]) -> Vec<bool> {
 }
 
 fn json(text: &str) -> Result<Tree, String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| {
-        format!(
-            "no JSON at line {}, column {}",
-            error.line(),
-            error.column()
-        )
-    })?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|error| no_json(&error))?;
     Ok(of_json(value))
+}
+
+/// Where it is broken; the error itself could quote it.
+fn no_json(error: &serde_json::Error) -> String {
+    format!(
+        "no JSON at line {}, column {}",
+        error.line(),
+        error.column()
+    )
 }
 
 /// The depth is bounded by serde_json, at 128.

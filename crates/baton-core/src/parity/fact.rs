@@ -42,6 +42,8 @@ pub enum Collector {
     Mounts,
     /// How names are resolved.
     Resolver,
+    /// Whether the paths, hosts and ports that configuration names are there.
+    References,
     /// The variables a step would see.
     Env {
         /// Patterns of their names, as [`Pattern`] reads them.
@@ -63,17 +65,44 @@ pub enum Collector {
     Sqlite {
         /// Its file.
         path: String,
+        /// Tables whose rows are counted and summed up.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        data: Vec<String>,
     },
-    /// The schema of a PostgreSQL database. Known, not built yet.
+    /// The schema, settings, extensions, roles and migrations of a PostgreSQL
+    /// database, read from where Baton runs.
     Postgres {
-        /// Its address.
+        /// Its address, `postgres://…`.
         url: String,
+        /// Tables whose rows are counted and summed up.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        data: Vec<String>,
+    },
+    /// What an address answers, and its certificate, read from where Baton runs.
+    Http {
+        /// The subject of its facts.
+        id: String,
+        /// `http://…` or `https://…`.
+        url: String,
+    },
+    /// Whether names are known to the host, and how many addresses they have.
+    Dns {
+        /// The names.
+        names: Vec<String>,
+    },
+    /// A process that runs on the host: its variables, limits and user.
+    Process {
+        /// Its name, as the kernel has it, or the path of a file with its number.
+        name: String,
+        /// Patterns of the variables that are read, as [`Pattern`] reads them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        env: Vec<String>,
     },
 }
 
 impl Collector {
     /// Those that a contract asks for by a word alone.
-    pub const WORDS: [Self; 12] = [
+    pub const WORDS: [Self; 13] = [
         Self::Os,
         Self::Packages,
         Self::Runtimes,
@@ -86,6 +115,7 @@ impl Collector {
         Self::Listeners,
         Self::Mounts,
         Self::Resolver,
+        Self::References,
     ];
 
     /// The collector that this word asks for.
@@ -108,17 +138,49 @@ impl Collector {
             Self::Listeners => "listeners",
             Self::Mounts => "mounts",
             Self::Resolver => "resolver",
+            Self::References => "references",
             Self::Env { .. } => "env",
             Self::Files { .. } => "files",
             Self::Command { .. } => "command",
             Self::Sqlite { .. } => "sqlite",
             Self::Postgres { .. } => "postgres",
+            Self::Http { .. } => "http",
+            Self::Dns { .. } => "dns",
+            Self::Process { .. } => "process",
         }
     }
 
-    /// Whether this version can read it at all.
-    pub fn is_built(&self) -> bool {
-        !matches!(self, Self::Postgres { .. })
+    /// Whether it is read from where Baton runs, and not on the host.
+    pub fn is_from_here(&self) -> bool {
+        matches!(self, Self::Postgres { .. } | Self::Http { .. })
+    }
+
+    /// The same, its texts changed where the variables of a contract may stand.
+    /// Those of a command and of variables are the shell's and the collector's.
+    #[must_use]
+    pub fn filled(&self, fill: impl Fn(&String) -> String) -> Self {
+        let all = |texts: &[String]| texts.iter().map(&fill).collect();
+        match self {
+            Self::Files { paths } => Self::Files { paths: all(paths) },
+            Self::Sqlite { path, data } => Self::Sqlite {
+                path: fill(path),
+                data: data.clone(),
+            },
+            Self::Postgres { url, data } => Self::Postgres {
+                url: fill(url),
+                data: data.clone(),
+            },
+            Self::Http { id, url } => Self::Http {
+                id: id.clone(),
+                url: fill(url),
+            },
+            Self::Dns { names } => Self::Dns { names: all(names) },
+            Self::Process { name, env } => Self::Process {
+                name: fill(name),
+                env: env.clone(),
+            },
+            other => other.clone(),
+        }
     }
 
     /// Whether it can be carried out as it is written.
@@ -133,9 +195,28 @@ impl Collector {
                 .try_for_each(|name| Pattern::new(name).map(|_| ())),
             Self::Files { paths } => Paths::new(paths).map(|_| ()),
             Self::Command { id, .. } if id.is_empty() => Err("a command needs an id".to_owned()),
+            Self::Http { id, .. } if id.is_empty() => Err("an address needs an id".to_owned()),
+            Self::Dns { names } if names.is_empty() => Err("names no hosts".to_owned()),
+            Self::Dns { names } => names.iter().try_for_each(|name| host_name(name)),
+            Self::Process { name, .. } if name.is_empty() => {
+                Err("a process needs a name".to_owned())
+            }
+            Self::Process { env, .. } => env
+                .iter()
+                .try_for_each(|name| Pattern::new(name).map(|_| ())),
             _ => Ok(()),
         }
     }
+}
+
+/// A name that may be looked up; one that starts with a dash would be taken for
+/// an option of the tool that looks it up.
+fn host_name(name: &str) -> Result<(), String> {
+    let odd = |c: char| c.is_whitespace() || c.is_control();
+    if name.is_empty() || name.starts_with('-') || name.contains(odd) {
+        return Err(format!("{name:?} is no name of a host"));
+    }
+    Ok(())
 }
 
 /// The name of a fact: `LAYER:SUBJECT` or `LAYER:SUBJECT#ATTRIBUTE`.

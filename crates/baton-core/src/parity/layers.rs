@@ -4,9 +4,12 @@
 //! A line that is not as the tool prints it is counted, not believed: the layer
 //! is then read in part.
 
+mod database;
 mod net;
-mod sqlite;
+mod service;
 mod system;
+
+pub(super) use service::process;
 
 use crate::parity::fact::{Class, Fact, FactName};
 use crate::parity::noise;
@@ -54,7 +57,9 @@ pub(super) fn read(layer: &str, tool: &str, text: &str) -> Option<Read> {
         ("listeners", "tcp" | "udp") => net::sockets(tool, text, into),
         ("resolver", "conf") => net::resolv(text, into),
         ("resolver", "hosts") => net::hosts(text, into),
-        ("sqlite", place) => sqlite::schema(place, text, into),
+        ("sqlite" | "postgres", place) => database::schema(layer, place, text, into),
+        ("dns", "names") => service::names(text, into),
+        ("references", "found") => service::references(text, into),
         _ => return None,
     }
     Some(read)

@@ -12,7 +12,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use crate::parity::fact::{Class, FactName};
 
 /// The version of this table; it stands beside every comparison that used it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ const fn size(pattern: &'static str, because: &'static str) -> Noise {
 }
 
 /// All rules; the first that fits counts.
-pub const RULES: [Noise; 42] = [
+pub const RULES: [Noise; 51] = [
     volatile("sysctl:kernel.random.*", "made anew at each reading"),
     volatile(
         "sysctl:fs.{file-nr,inode-nr,inode-state,dentry-state}",
@@ -111,6 +111,32 @@ pub const RULES: [Noise; 42] = [
     identity(
         "users:*#{uid,gid}",
         "numbers are given in the order of installing",
+    ),
+    // What is made for each answer, each start, each machine.
+    volatile(
+        "http:*#header/{date,etag,last-modified,expires,age,via,content-length,server-timing,report-to,nel,cf-ray,*-id,*trace*,*-cache*,x-runtime,x-response-time}",
+        "made for each answer",
+    ),
+    volatile("http:*#tls/until", "another day with each certificate"),
+    identity("http:*#tls/{names,subject}", "the names of the place"),
+    volatile(
+        "process:*#/env/{INVOCATION_ID,JOURNAL_STREAM,SHLVL,_,PWD,OLDPWD,SSH_*,SYSTEMD_EXEC_PID,MANAGERPID,NOTIFY_SOCKET,WATCHDOG_PID}",
+        "given to each start",
+    ),
+    identity("process:*#/env/HOSTNAME", "the name of this machine"),
+    volatile(
+        "process:*#/limits/Max {pending signals,processes}/*",
+        "follows from the machine's memory",
+    ),
+    volatile("process:*#/count", "how much there is to do"),
+    // PostgreSQL's own.
+    size(
+        "postgres:*setting/{shared_buffers,effective_cache_size,wal_buffers,maintenance_work_mem,work_mem,max_wal_size,min_wal_size,max_connections,max_worker_processes,max_parallel_workers*}",
+        "follows from the machine's memory and processors",
+    ),
+    identity(
+        "postgres:*setting/{cluster_name,port,listen_addresses}",
+        "the name of the place",
     ),
     // Facter, by the names in its documentation of core facts.
     volatile(

@@ -29,7 +29,7 @@ use crate::id::Digest;
 use crate::parity::doc::{self, Format};
 use crate::parity::fact::{Class, Collector, Fact, FactName, Value};
 use crate::parity::fingerprint::{HostFacts, LayerStatus};
-use crate::parity::matcher::Paths;
+use crate::parity::matcher::{Paths, Pattern};
 use crate::parity::{layers, noise};
 
 /// Most bytes that are read of one host: hundreds of thousands of short facts.
@@ -90,6 +90,7 @@ struct Parser<'a> {
     absent: Vec<&'a [u8]>,
     globs: Option<Paths>,
     commands: Vec<&'a str>,
+    processes: Vec<(&'a str, Vec<Pattern>)>,
     facts: BTreeMap<FactName, Fact>,
     files: BTreeMap<&'a [u8], File<'a>>,
     troubles: BTreeMap<String, Vec<Trouble>>,
@@ -104,6 +105,9 @@ impl<'a> Parser<'a> {
             absent: Vec::new(),
             globs: Paths::new(&globs).ok(),
             commands: commands(asked).map(|(id, _)| id).collect(),
+            processes: processes(asked)
+                .map(|(name, env)| (name, patterns(env)))
+                .collect(),
             facts: BTreeMap::new(),
             files: BTreeMap::new(),
             troubles: BTreeMap::new(),
@@ -169,7 +173,18 @@ impl<'a> Parser<'a> {
         if !self.asked.contains(&layer.as_str()) {
             return;
         }
-        let Some(read) = layers::read(&layer, &tool, &text) else {
+        let process = || {
+            let of = tool
+                .parse::<usize>()
+                .ok()
+                .and_then(|place| self.processes.get(place));
+            of.map(|(name, env)| layers::process(name, env, &text))
+        };
+        let read = match layer.as_str() {
+            "process" => process(),
+            _ => layers::read(&layer, &tool, &text),
+        };
+        let Some(read) = read else {
             return self.trouble(&layer, format!("nobody can read what {tool} says"), false);
         };
         if read.odd > 0 {
@@ -431,6 +446,20 @@ pub fn commands(asked: &[Collector]) -> impl Iterator<Item = (&str, &str)> {
         Collector::Command { id, run } => Some((id.as_str(), run.as_str())),
         _ => None,
     })
+}
+
+/// The processes that are asked for, name and patterns of variables, in the
+/// order of their places.
+pub fn processes(asked: &[Collector]) -> impl Iterator<Item = (&str, &[String])> {
+    asked.iter().filter_map(|collector| match collector {
+        Collector::Process { name, env } => Some((name.as_str(), env.as_slice())),
+        _ => None,
+    })
+}
+
+fn patterns(texts: &[String]) -> Vec<Pattern> {
+    let read = texts.iter().filter_map(|text| Pattern::new(text).ok());
+    read.collect()
 }
 
 fn subject(name: &FactName) -> &str {

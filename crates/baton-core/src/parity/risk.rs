@@ -125,6 +125,7 @@ pub fn weigh(
     let (by, because) = match kind {
         Kind::Missing => (100, "missing where the release goes"),
         Kind::SameSecret => (125, "the same where it must differ"),
+        Kind::Contradiction => (125, "named, and not there"),
         Kind::Changed if breaks_type(values) => (100, "of another type"),
         Kind::Changed => (80, "another value"),
         Kind::Extra => (50, "only where the release goes"),

@@ -46,12 +46,7 @@ pub fn survey(contract: &Contract, environment: &EnvName, asked: &[Collector]) -
             let _new = vars.insert("HOST".to_owned(), name.to_string());
         }
         let fill = |text: &String| filled_from(text, &vars);
-        let collectors = asked.iter().map(|collector| match collector {
-            Collector::Files { paths } => Collector::Files {
-                paths: paths.iter().map(fill).collect(),
-            },
-            other => other.clone(),
-        });
+        let collectors = asked.iter().map(|collector| collector.filled(fill));
         let site = Site {
             host: Host {
                 ssh: host.ssh.as_ref().map(fill),

@@ -72,6 +72,7 @@ fn read(
         },
         vars: &of.vars,
         secrets: &secrets.had,
+        folder,
         key,
     };
     let mut facts = collect(site, &of.collectors);

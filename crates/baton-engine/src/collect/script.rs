@@ -5,9 +5,12 @@
 //! quoted word. Its own variables start with `baton_`, so that they hide none
 //! of a step's.
 
+mod database;
 mod layers;
+mod refer;
+mod service;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::parity::Collector;
 use baton_core::parity::output::{
@@ -16,17 +19,27 @@ use baton_core::parity::output::{
 
 use crate::shell::ssh::quote;
 
-/// The script for these collectors. Commands come last: one that hangs costs
-/// the other layers nothing.
-pub(super) fn script(collectors: &[Collector]) -> String {
+/// The script for these collectors, in which these variables are set. Commands
+/// come last: one that hangs costs the other layers nothing.
+pub(super) fn script(collectors: &[Collector], vars: &BTreeMap<String, String>) -> String {
     let mut script = "exec 3>&1\n".to_owned();
     for collector in collectors {
         script.push_str(layers::of(collector));
     }
-    script.push_str(&layers::sqlite(collectors));
+    script.push_str(&database::sqlite(collectors));
+    script.push_str(&service::process(collectors));
+    script.push_str(&service::dns(collectors));
     let globs: Vec<&String> = collectors.iter().flat_map(globs_of).collect();
     if !globs.is_empty() {
         script.push_str(&files(&globs));
+    }
+    if collectors.contains(&Collector::References) {
+        let vars: Vec<&str> = vars
+            .keys()
+            .map(String::as_str)
+            .filter(|name| refers(name))
+            .collect();
+        script.push_str(&refer::references(&vars, !globs.is_empty()));
     }
     let mut any = false;
     for (place, (_, run)) in commands(collectors).enumerate() {
@@ -37,6 +50,14 @@ pub(super) fn script(collectors: &[Collector]) -> String {
         script.push_str("printf '%s\\0' done command\n");
     }
     script
+}
+
+/// Whether the value of a variable may name something of the environment: not
+/// where programs are, and no word of Baton's own.
+fn refers(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let own = name == "PATH" || name == "HOST" || name.starts_with("BATON_");
+    !own && name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Runs one command with the descriptors of the output closed, so that only its

@@ -51,6 +51,7 @@ impl Place {
             place: super::Place::Here(self.dir.path()),
             vars: &self.vars,
             secrets: &self.secrets,
+            folder: self.dir.path(),
             key: KEY,
         }
     }
@@ -460,9 +461,12 @@ fn every_layer_asked_for_has_a_status() {
     let place = Place::new();
     let sqlite = Collector::Sqlite {
         path: "orders.db".to_owned(),
+        data: Vec::new(),
     };
-    let url = "postgres://db/shop".to_owned();
-    let postgres = Collector::Postgres { url };
+    let postgres = Collector::Postgres {
+        url: "mysql://db/shop".to_owned(),
+        data: Vec::new(),
+    };
     let host = place.collect(&[postgres, sqlite, files(&["/etc/*"]), env(&["A"])]);
     let says: Vec<String> = host.layers.values().map(ToString::to_string).collect();
     assert_eq!(
@@ -470,7 +474,7 @@ fn every_layer_asked_for_has_a_status() {
         [
             "read whole",
             "not read: \"/etc/*\" is not a path within the host's folder",
-            "not read: this version of baton cannot read postgres",
+            "not read: the address is not postgres://…",
             "read in part: there is no orders.db",
         ]
     );

@@ -6,6 +6,7 @@ mod attempt;
 mod counted;
 mod crowd;
 mod explorer;
+mod needs_postgres;
 mod needs_sshd;
 mod real;
 mod sshd;

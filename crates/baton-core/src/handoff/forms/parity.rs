@@ -16,7 +16,9 @@ fn known_words(keys: &[&'static str]) -> Vec<&'static str> {
 
 impl Read for Collector {
     fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
-        const KEYS: &[&str] = &["env", "files", "command", "sqlite", "postgres"];
+        const KEYS: &[&str] = &[
+            "env", "files", "command", "sqlite", "postgres", "http", "dns", "process",
+        ];
         let word = node.text();
         let collector = match (word.and_then(Self::of_word), word) {
             (Some(collector), _) => collector,
@@ -40,8 +42,11 @@ impl Read for Collector {
                     "env" => read_keys!(reader, entry, Self::Env { names }),
                     "files" => read_keys!(reader, entry, Self::Files { paths }),
                     "command" => read_keys!(reader, entry, Self::Command { id, run }),
-                    "sqlite" => read_keys!(reader, entry, Self::Sqlite { path }),
-                    _ => read_keys!(reader, entry, Self::Postgres { url }),
+                    "sqlite" => read_keys!(reader, entry, Self::Sqlite { path; data }),
+                    "http" => read_keys!(reader, entry, Self::Http { id, url }),
+                    "dns" => read_keys!(reader, entry, Self::Dns { names }),
+                    "process" => read_keys!(reader, entry, Self::Process { name; env }),
+                    _ => read_keys!(reader, entry, Self::Postgres { url; data }),
                 }?
             }
         };

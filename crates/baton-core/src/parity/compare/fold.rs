@@ -8,7 +8,23 @@ use crate::parity::compare::{Comparison, Difference, Excused, Kind, NotCollected
 
 /// What the comparisons of one stage come to.
 pub(super) fn stage(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
-    fold_attributes(fold_groups(rows))
+    fold_attributes(fold_groups(fold_contradictions(rows)))
+}
+
+fn is_contradiction(row: &Row<'_>) -> bool {
+    row.difference.kind == Kind::Contradiction
+}
+
+/// Drops what differs among siblings only because one of them contradicts itself.
+fn fold_contradictions(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
+    let told: BTreeSet<String> = facts_of(rows.iter().filter(|row| is_contradiction(row)));
+    let says_more =
+        |row: &Row<'_>| is_contradiction(row) || !told.contains(row.difference.fact.as_str());
+    rows.into_iter().filter(says_more).collect()
+}
+
+fn facts_of<'r, 'a: 'r>(rows: impl Iterator<Item = &'r Row<'a>>) -> BTreeSet<String> {
+    rows.map(|row| row.difference.fact.to_string()).collect()
 }
 
 /// Of groups that overlap, drops a narrower row of a fact that a wider one
@@ -67,6 +83,11 @@ fn fold_attributes(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
 /// tells who is odd.
 pub(super) fn fold<'a>(among: Vec<Row<'a>>, between: Vec<Row<'a>>) -> Vec<Row<'a>> {
     let secret = |row: &Row<'_>| row.difference.kind == Kind::SameSecret;
+    let contradicted = facts_of(among.iter().filter(|row| is_contradiction(row)));
+    let between: Vec<Row<'a>> = between
+        .into_iter()
+        .filter(|row| !contradicted.contains(row.difference.fact.as_str()))
+        .collect();
     let (pointed, split): (Vec<Row<'a>>, Vec<Row<'a>>) =
         among.into_iter().partition(Row::is_pointed);
     let told = by_fact(&pointed);

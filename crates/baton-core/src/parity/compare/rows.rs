@@ -88,6 +88,66 @@ pub(super) fn sibling<'a>(
     })
 }
 
+/// The layer of facts that say whether what configuration names is there.
+pub(super) const REFERENCES: &str = "references";
+
+/// Whether a fact of this name may contradict the configuration that it is of.
+pub(super) fn may_contradict(name: &str) -> bool {
+    name.strip_prefix(REFERENCES)
+        .is_some_and(|rest| rest.starts_with(':') && !rest.contains('#'))
+}
+
+/// What such a fact says where nothing is there.
+const CONTRADICTIONS: [&str; 3] = ["nothing there", "not known", "nobody listens"];
+
+/// Holds an environment against itself: on which hosts configuration names
+/// something that is not there.
+pub(super) fn contradiction<'a>(
+    name: &FactName,
+    standing: &Standing<'a>,
+    rule: Option<&Rule>,
+) -> Found<'a> {
+    let contradicts = |value: &Option<Value>| {
+        let text = value.as_ref().and_then(Value::text);
+        text.is_some_and(|text| CONTRADICTIONS.contains(&text))
+    };
+    let odd: Vec<&Option<Value>> = standing
+        .values
+        .keys()
+        .filter(|of| contradicts(of))
+        .collect();
+    if odd.is_empty() {
+        return Found::Same;
+    }
+    let hosts = odd
+        .iter()
+        .flat_map(|value| standing.hosts_of(value.as_ref()));
+    let strays: BTreeSet<Place<'a>> = hosts.map(|host| (standing.environment, *host)).collect();
+    if let Some(rule) = rule.filter(|rule| rule.is == Is::Present) {
+        let says = says::excused(name, &[standing], &says::by_rule(rule));
+        let fact = name.clone();
+        return Found::Right(Excused { fact, says });
+    }
+    let value = odd.first().and_then(|value| value.as_ref());
+    let kind = Kind::Contradiction;
+    let difference = Difference {
+        fact: name.clone(),
+        kind,
+        risk: risk::weigh(name, kind, standing.class, (None, value), false),
+        sides: odd
+            .iter()
+            .map(|value| side(standing, value.as_ref()))
+            .collect(),
+        names: names(&strays, name),
+        says: says::contradiction(name, standing, &strays, value),
+    };
+    Found::Wrong(Row {
+        difference,
+        strays,
+        weighed: standing.places(),
+    })
+}
+
 /// Why all these values are right although they are not the same, if they are.
 fn among(values: &[Option<&Value>], rule: Option<&Rule>, class: Option<Class>) -> Option<String> {
     let there: Vec<&Value> = values.iter().copied().collect::<Option<_>>()?;

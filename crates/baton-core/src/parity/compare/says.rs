@@ -100,7 +100,7 @@ pub(super) fn environments(
     let verb = match kind {
         Kind::Missing => format!("is missing in {}", theirs.environment),
         Kind::Extra => format!("is missing in {}", ours.environment),
-        Kind::Changed | Kind::SameSecret => "differs".to_owned(),
+        Kind::Changed | Kind::SameSecret | Kind::Contradiction => "differs".to_owned(),
     };
     let but = match rule.map(|rule| rule.is) {
         Some(Is::Ratio { max }) => format!("; the rule allows numbers up to {max} times apart"),
@@ -128,6 +128,28 @@ pub(super) fn same_secret(
         "{fact} is the same in {} and {} and must differ ({})",
         ours.environment,
         theirs.environment,
+        hosts(&names)
+    )
+}
+
+/// "configuration of production names path:/srv/shop/key, and there is nothing there (web1)".
+pub(super) fn contradiction(
+    fact: &FactName,
+    standing: &Standing<'_>,
+    strays: &BTreeSet<Place<'_>>,
+    says: Option<&Value>,
+) -> String {
+    let what = fact.as_str().split_once(':').map_or("", |(_, what)| what);
+    let names: Vec<&HostName> = strays.iter().map(|(_, host)| *host).collect();
+    let why = match says.and_then(Value::text) {
+        Some("nothing there") => "which is not there",
+        Some("nobody listens") => "at which nobody listens",
+        _ => "which nobody there knows",
+    };
+    format!(
+        "the configuration of {} names {}, {why} ({})",
+        standing.environment,
+        what.replacen(':', " ", 1),
         hosts(&names)
     )
 }

@@ -1,3 +1,5 @@
+mod contradictions;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;

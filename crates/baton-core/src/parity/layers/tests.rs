@@ -167,6 +167,64 @@ fn schemas() {
             "odd 1"
         ]
     );
+    assert_eq!(
+        of(
+            "postgres",
+            "1",
+            r#"["table","a.b","bigint  not null","column/id"]"#
+        ),
+        ["postgres:1/table/a.b#column/id=bigint not null"]
+    );
+}
+
+#[test]
+fn names_and_what_configuration_names() {
+    assert_eq!(
+        of("dns", "names", "db\t10.0.0.5 10.0.0.4 ::1 \nno\t\nbroken\n"),
+        [
+            "dns:db#addresses=10.0.0.4 10.0.0.5 ::1",
+            "dns:db=private, version 4 and this host",
+            "dns:no=not known",
+            "odd 1"
+        ]
+    );
+    assert_eq!(
+        of(
+            "references",
+            "found",
+            "path\t/srv/a\tthere\tapp.toml\nsecret\tx\ty\tz\npath\t/b\n"
+        ),
+        [
+            "references:path:/srv/a#in=app.toml",
+            "references:path:/srv/a=there",
+            "odd 2"
+        ]
+    );
+}
+
+#[test]
+fn a_process_tells_of_the_variables_that_were_asked_for_only() {
+    let env = [crate::parity::Pattern::new("APP_*").unwrap()];
+    let text = "running\tyes\nuser\tshop\nenv\tAPP_MODE=a=b\nenv\tOTHER=1\nenv\tno variable\n\
+                limit\tMax open files            1024                 524288               files\nodd\n";
+    let read = process("shop", &env, text);
+    let mut found: Vec<String> = read
+        .facts
+        .iter()
+        .map(|(name, fact)| format!("{name}={}", fact.value.text().unwrap()))
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "process:shop#/env/APP_MODE=a=b",
+            "process:shop#/limits/Max open files/hard=524288",
+            "process:shop#/limits/Max open files/soft=1024",
+            "process:shop#/user=shop",
+            "process:shop=yes",
+        ]
+    );
+    assert_eq!(read.odd, 1);
 }
 
 proptest! {
@@ -177,11 +235,15 @@ proptest! {
             ("sysctl", "sysctl"), ("limits", "limits"), ("limits", "machine"), ("locale", "known"),
             ("users", "passwd"), ("users", "group"), ("services", "units"), ("services", "cron"),
             ("mounts", "mounts"), ("listeners", "tcp"), ("resolver", "conf"), ("resolver", "hosts"),
-            ("sqlite", "1"),
+            ("sqlite", "1"), ("postgres", "0"), ("dns", "names"), ("references", "found"),
         ] {
             for (name, _) in read(layer, tool, &text).unwrap().facts {
                 prop_assert_eq!(name.layer(), layer);
             }
+        }
+        let env = [crate::parity::Pattern::new("*").unwrap()];
+        for (name, _) in process("shop", &env, &text).facts {
+            prop_assert_eq!(name.thing(), "process:shop");
         }
     }
 }

@@ -44,7 +44,7 @@ const fn nature(key: &'static str, base: u32, because: &'static str) -> Nature {
 }
 
 /// By layer, where the layer says it all.
-const LAYERS: [(&str, &str); 16] = [
+const LAYERS: [(&str, &str); 17] = [
     ("host", "host"),
     ("os", "system"),
     ("packages", "package"),
@@ -58,7 +58,8 @@ const LAYERS: [(&str, &str); 16] = [
     ("services", "service"),
     ("cron", "service"),
     ("listeners", "endpoint"),
-    ("tls", "certificate"),
+    ("http", "endpoint"),
+    ("dns", "host"),
     ("sqlite", "schema"),
     ("postgres", "schema"),
 ];
@@ -82,6 +83,34 @@ pub(super) fn of(name: &FactName, class: Option<Class>, value: Option<&Value>) -
         return by_key("permission");
     }
     let layer = name.layer();
+    if layer == "http" && attribute.is_some_and(|of| of.starts_with("tls/")) {
+        return by_key("certificate");
+    }
+    if layer == "http" && attribute.is_some_and(|of| of.starts_with("header/")) {
+        return by_key("setting");
+    }
+    if layer == "process" && attribute.is_none_or(|of| of.starts_with("/limits/")) {
+        return by_key(if attribute.is_none() {
+            "service"
+        } else {
+            "limit"
+        });
+    }
+    if layer == "references" {
+        let kind = name
+            .as_str()
+            .trim_start_matches("references:")
+            .split(':')
+            .next();
+        return by_key(match kind {
+            Some("host") => "host",
+            Some("port") => "endpoint",
+            _ => "path",
+        });
+    }
+    if layer == "postgres" && name.as_str().contains(":setting/") {
+        return by_key("setting");
+    }
     if matches!(layer, "sqlite" | "postgres") && name.as_str().contains("migration") {
         return by_key("migration");
     }

@@ -4,8 +4,6 @@
 
 use baton_core::parity::Collector;
 
-use crate::shell::ssh::quote;
-
 /// The part for a collector; empty for one that is no word alone.
 pub(super) fn of(collector: &Collector) -> &'static str {
     match collector {
@@ -156,93 +154,3 @@ printf '%s\0' raw resolver conf "$(cat /etc/resolv.conf 2>/dev/null)"
 printf '%s\0' raw resolver hosts "$(cat /etc/hosts 2>/dev/null)"
 printf '%s\0' done resolver
 "#;
-
-/// Where tools for migrations note what they did, and how a row is told.
-const MIGRATIONS: [(&str, &str); 8] = [
-    ("schema_migrations", "version"),
-    ("_sqlx_migrations", "version"),
-    ("__diesel_schema_migrations", "version"),
-    ("alembic_version", "version_num"),
-    ("django_migrations", "app || '.' || name"),
-    ("flyway_schema_history", "version"),
-    ("knex_migrations", "name"),
-    ("goose_db_version", "version_id"),
-];
-
-/// Reads schemas without writing: `mode=ro` neither makes a file nor mends one.
-const SQLITE_PYTHON: &str = r#"import json,os,sqlite3,sys,urllib.parse
-try:
-  c=sqlite3.connect("file:"+urllib.parse.quote(os.path.abspath(sys.argv[1]))+"?mode=ro",uri=True)
-  c.execute("select 1 from sqlite_master").fetchall()
-except sqlite3.Error as e: sys.exit(str(e))
-for q in sys.argv[2:]:
-  try:
-    for r in c.execute(q): print(json.dumps([None if x is None else str(x) for x in r]))
-  except sqlite3.Error: pass"#;
-
-/// The part for all SQLite databases; empty without one. Python, which nearly
-/// every host has, or SQLite's own shell.
-pub(super) fn sqlite(collectors: &[Collector]) -> String {
-    let paths = collectors.iter().filter_map(|collector| match collector {
-        Collector::Sqlite { path } => Some(quote(path)),
-        _ => None,
-    });
-    let paths: Vec<String> = paths.collect();
-    if paths.is_empty() {
-        return String::new();
-    }
-    // The shell makes JSON of the columns itself, so that both print the same.
-    let asked = |list: &dyn Fn(&str) -> String| -> String {
-        let schema = "sqlite_master where name not like 'sqlite_%'";
-        let mut queries = vec![format!("select {} from {schema}", list("type, name, sql"))];
-        for of in [
-            "user_version",
-            "application_id",
-            "encoding",
-            "auto_vacuum",
-            "journal_mode",
-        ] {
-            let columns = list(&format!("'pragma', '{of}', cast({of} as text)"));
-            queries.push(format!("select {columns} from pragma_{of}"));
-        }
-        for (table, row) in MIGRATIONS {
-            let columns = list(&format!("'migration', cast({row} as text), ''"));
-            queries.push(format!("select {columns} from {table}"));
-        }
-        let queries: Vec<String> = queries.iter().map(|query| quote(query)).collect();
-        queries.join(" ")
-    };
-    let queries = asked(&str::to_owned);
-    let queries_cli = asked(&|columns| format!("json_array({columns})"));
-    let python = quote(SQLITE_PYTHON);
-    let reads: Vec<String> = paths
-        .iter()
-        .enumerate()
-        .map(|(place, path)| format!("baton_sqlite {place} {path}\n"))
-        .collect();
-    format!(
-        r#"
-baton_sqlite() {{
-  baton_text=
-  if [ ! -e "$2" ]; then baton_text="there is no $2"
-  elif [ ! -r "$2" ]; then baton_text="$2: Permission denied"
-  elif command -v python3 >/dev/null 2>&1; then
-    printf '%s\0' raw sqlite "$1"
-    baton_text=$(python3 -c {python} "$2" {queries} 2>&1 >&3 </dev/null)
-    printf '\0'
-  elif command -v sqlite3 >/dev/null 2>&1; then
-    printf '%s\0' raw sqlite "$1"
-    baton_text=$(sqlite3 -readonly -batch "$2" 'select 1 from sqlite_master limit 1' 2>&1 >/dev/null </dev/null)
-    for baton_query in {queries_cli}; do
-      sqlite3 -readonly -batch "$2" "$baton_query" 2>/dev/null </dev/null
-    done
-    printf '\0'
-  else baton_text='the host has neither python3 nor sqlite3'
-  fi
-  if [ -n "$baton_text" ]; then printf '%s\0' trouble sqlite "$baton_text"; fi
-}}
-{reads}printf '%s\0' done sqlite
-"#,
-        reads = reads.concat(),
-    )
-}

@@ -13,6 +13,7 @@ fn facts(sshd: &Sshd, to: &str, dir: Option<&str>, run: &str, limits: Limits) ->
         },
         vars: &vars,
         secrets: &BTreeMap::new(),
+        folder: sshd.root.path(),
         key: b"key",
     };
     let collectors = [

@@ -252,7 +252,9 @@ fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
     let different = found.differences.iter().map(|one: &Difference| {
         let code = match one.kind {
             Kind::SameSecret => "parity.same-secret",
-            Kind::Changed | Kind::Missing | Kind::Extra => "parity.unexplained",
+            Kind::Changed | Kind::Missing | Kind::Extra | Kind::Contradiction => {
+                "parity.unexplained"
+            }
         };
         finding(code, Severity::Error, &one.says, &one.names)
     });
