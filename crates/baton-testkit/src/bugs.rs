@@ -33,6 +33,10 @@ pub enum Bug {
     UndoneIsNever,
     /// A command begins in a place that was closed.
     ClosedIsOpened,
+    /// A closed place is opened though the driver may live that meant to start there.
+    ClosedIsForgotten,
+    /// A host forgets how a command ended before the ledger has it.
+    EndIsForgotten,
     /// The undo of what was done first is carried out first.
     UndoesForward,
     /// An append is durable only with the next one: the act comes before the intent.
@@ -65,13 +69,15 @@ pub enum Bug {
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::UnknownIsFailed,
         Self::UnknownIsNever,
         Self::RunningIsNever,
         Self::RunningIsForgotten,
         Self::UndoneIsNever,
         Self::ClosedIsOpened,
+        Self::ClosedIsForgotten,
+        Self::EndIsForgotten,
         Self::UndoesForward,
         Self::ActsBeforeIntent,
         Self::FenceIsIgnored,

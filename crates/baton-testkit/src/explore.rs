@@ -48,6 +48,8 @@ pub struct Case {
     /// Whether what is handed over begins late: maybe after its driver has died
     /// and another one has closed its place.
     pub slow: bool,
+    /// Whether several commands may have ended when the driver looks.
+    pub together: bool,
     /// How many words people may say that nobody asked them for.
     pub words: u8,
     /// What is wrong on purpose.
@@ -62,6 +64,7 @@ impl Case {
             what: RunKind::Launch,
             memory: Memory::Any,
             slow: false,
+            together: false,
             words: 0,
             bug: None,
         }
@@ -236,11 +239,31 @@ struct Recording {
     met: bool,
 }
 
+impl Recording {
+    /// Keeps the moment that a crash here would leave, when it is new.
+    fn keep(&mut self, ground: &mut Ground) {
+        if self.deeper && self.crashed.insert(ground.print()) {
+            let life = Life {
+                choices: ground.choices.taken(),
+                crash: Some(self.passed - 1),
+            };
+            self.found.push(Node {
+                moment: ground.moment(),
+                path: [self.path.as_slice(), &[life]].concat(),
+            });
+        }
+    }
+}
+
 impl Hook for Recorder {
     fn before(&self, effect: Effect) -> Result<(), Lost> {
         let mut recording = self.0.borrow_mut();
         recording.passed += 1;
-        let ground = self.1.lock();
+        let mut ground = self.1.lock();
+        // What more had ended is known only here, and lost with a crash.
+        if effect == Effect::Append && ground.setup.together {
+            recording.keep(&mut ground);
+        }
         if effect == Effect::Wait
             && ground.choices.free()
             && !recording.waited.insert(ground.print())
@@ -254,20 +277,7 @@ impl Hook for Recorder {
     fn after(&self, _effect: Effect) -> Result<(), Lost> {
         let mut recording = self.0.borrow_mut();
         recording.passed += 1;
-        if recording.deeper {
-            let mut ground = self.1.lock();
-            if recording.crashed.insert(ground.print()) {
-                let life = Life {
-                    choices: ground.choices.taken(),
-                    crash: Some(recording.passed - 1),
-                };
-                let node = Node {
-                    moment: ground.moment(),
-                    path: [recording.path.as_slice(), &[life]].concat(),
-                };
-                recording.found.push(node);
-            }
-        }
+        recording.keep(&mut self.1.lock());
         Ok(())
     }
 }
@@ -302,6 +312,7 @@ impl<'a> Stage<'a> {
                 run: run.clone(),
                 memory: case.memory,
                 slow: case.slow,
+                together: case.together,
                 bug: case.bug,
             },
             Outside::new(case.words),

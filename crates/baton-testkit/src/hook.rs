@@ -246,16 +246,16 @@ impl<W: World, H: Hook> World for Hooked<W, H> {
         self.inner.gone(holder)
     }
 
-    fn more(&mut self) -> Option<Ended> {
-        self.inner.more()
-    }
-
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {
         self.inner.probe(probes)
     }
 
     fn counted(&mut self) -> Result<BTreeMap<MeasureId, Sample>, Lost> {
         self.does(Effect::Count, World::counted)
+    }
+
+    fn more(&mut self) -> Option<Ended> {
+        self.inner.more()
     }
 
     fn wait(&mut self, until: Option<Timestamp>) -> Result<Wake, Lost> {

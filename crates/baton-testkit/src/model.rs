@@ -328,6 +328,7 @@ impl<'a> Model<'a> {
                 self.begun.clear();
                 self.complete.clear();
                 self.failures.clear();
+                self.approved.clear();
                 self.skipped.clear();
             }
         }

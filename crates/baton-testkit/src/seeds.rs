@@ -91,6 +91,7 @@ fn throw_case(dice: &mut Dice) -> Case {
         what: dice.one(&[RunKind::Launch, RunKind::Launch, RunKind::Rehearsal]),
         memory: Memory::Any,
         slow: dice.once_in(4),
+        together: dice.once_in(2),
         words: u8::try_from(dice.below(WORDS_MOST + 1)).unwrap_or(0),
         bug: None,
     }

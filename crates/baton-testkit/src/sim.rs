@@ -86,6 +86,8 @@ pub struct Outside {
     /// Steps of which only half is there, because their deed failed.
     half: BTreeSet<Spot>,
     attempts: BTreeMap<AttemptId, Attempt>,
+    /// Which of them ever began, whether or not the host remembers.
+    begun: BTreeSet<AttemptId>,
     /// Which attempts were looked for, by the driver of which epoch.
     looked: BTreeSet<(AttemptId, Epoch)>,
     /// Commands that were handed over and have not begun, in a slow world.
@@ -111,6 +113,7 @@ impl Outside {
             deeds: Vec::new(),
             half: BTreeSet::new(),
             attempts: BTreeMap::new(),
+            begun: BTreeSet::new(),
             looked: BTreeSet::new(),
             late: Vec::new(),
             now: Timestamp::from_second(1_700_000_000).expect("a date"),
@@ -174,8 +177,9 @@ impl Outside {
         for (id, begun) in history.active() {
             let is = self.attempts.get(id);
             let late = self.late.iter().any(|order| order.attempt == *id);
+            let once = self.begun.contains(id);
             print.add(format_args!(
-                "{:?} {:?} {is:?} {late}",
+                "{:?} {:?} {is:?} {late} {once}",
                 begun.spot, begun.role
             ));
         }
@@ -220,10 +224,11 @@ impl Outside {
     }
 
     fn begin(&mut self, kinds: &[Kind], order: &Order) {
-        match self.attempts.get(&order.attempt) {
-            Some(Attempt::Void) => return,
-            Some(_) => self.accuse(|| format!("{} was started twice", order.attempt)),
-            None => {}
+        if matches!(self.attempts.get(&order.attempt), Some(Attempt::Void)) {
+            return;
+        }
+        if !self.begun.insert(order.attempt.clone()) {
+            self.accuse(|| format!("{} was started twice", order.attempt));
         }
         let running = self.carry_out(kinds, order);
         let _before = self.attempts.insert(order.attempt.clone(), running);
@@ -377,6 +382,11 @@ impl Outside {
         };
         self.end(attempt, end.clone());
         ended(attempt, end)
+    }
+
+    /// What is kept of an attempt may go: the host forgets it as if it never was.
+    pub(crate) fn settled(&mut self, attempt: &AttemptId) {
+        let _kept = self.attempts.remove(attempt);
     }
 
     fn end(&mut self, attempt: &AttemptId, end: Ending) {

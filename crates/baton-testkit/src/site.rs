@@ -17,7 +17,7 @@ use baton_core::run::order::Order;
 use baton_core::run::state::Probe;
 use baton_core::run::survey::Survey;
 use baton_core::watch::Sample;
-use baton_engine::world::{Found, Lost, Wake, World};
+use baton_engine::world::{Ended, Found, Lost, Wake, World};
 use baton_store::{Image, Log as _, SqliteLog, StoreError};
 use jiff::Timestamp;
 
@@ -36,7 +36,15 @@ pub(crate) struct Setup {
     pub(crate) run: RunId,
     pub(crate) memory: Memory,
     pub(crate) slow: bool,
+    pub(crate) together: bool,
     pub(crate) bug: Option<Bug>,
+}
+
+impl Setup {
+    fn is_slow(&self) -> bool {
+        let late = [Some(Bug::ClosedIsOpened), Some(Bug::ClosedIsForgotten)];
+        self.slow || late.contains(&self.bug)
+    }
 }
 
 /// Ledger and world.
@@ -220,7 +228,7 @@ impl Ground {
 
     fn start(&mut self, order: &Order) {
         let setup = self.setup.clone();
-        let slow = setup.slow || setup.bug == Some(Bug::ClosedIsOpened);
+        let slow = setup.is_slow();
         let mut order = order.clone();
         if setup.bug == Some(Bug::UndoesForward) && order.fence.body == "undo" {
             let asked = crate::sim::Spot::of(&order.env["BATON_STEP"], &order.env["BATON_HOST"]);
@@ -250,6 +258,27 @@ impl Ground {
         }
     }
 
+    /// Of commands that have begun and may end together, one that has ended.
+    fn more(&mut self, mine: &mut Mine) -> Option<Ended> {
+        if !self.setup.together {
+            return None;
+        }
+        let commands = &mut mine.commands;
+        let begun = (0..commands.len()).filter(|i| !self.outside.is_late(&commands[*i]));
+        let begun: Vec<usize> = begun.collect();
+        let way = self.choices.choose(begun.len() + 1).checked_sub(1)?;
+        Some(self.report(&commands.remove(begun[way])))
+    }
+
+    /// How a command ended.
+    fn report(&mut self, attempt: &AttemptId) -> Ended {
+        let ended = self.outside.report(attempt);
+        if self.setup.bug == Some(Bug::EndIsForgotten) {
+            self.outside.settled(attempt);
+        }
+        ended
+    }
+
     fn wait(&mut self, mine: &mut Mine, until: Option<Timestamp>) -> Result<Wake, Lost> {
         self.turns.0 += 1;
         if self.turns.0 > self.turns.1 {
@@ -266,7 +295,7 @@ impl Ground {
         let commands = &mut mine.commands;
         if !commands.is_empty() {
             let attempt = commands.remove(self.choices.choose(commands.len()));
-            return Ok(Wake::Ended(self.outside.report(&attempt)));
+            return Ok(Wake::Ended(self.report(&attempt)));
         }
         if let Some(survey) = mine.surveying.take() {
             return Ok(Wake::Surveyed(Box::new(self.outside.survey(&survey))));
@@ -390,7 +419,20 @@ impl World for SimWorld {
         Ok(found)
     }
 
-    fn settled(&mut self, _attempt: &AttemptId) {}
+    fn settled(&mut self, attempt: &AttemptId) {
+        self.site.lock().outside.settled(attempt);
+    }
+
+    fn gone(&mut self, _holder: &str) -> bool {
+        let ground = self.site.lock();
+        // In a slow world something of a dead driver may still be on its way.
+        let gone = !ground.overlapping && !ground.setup.is_slow();
+        gone || ground.setup.bug == Some(Bug::ClosedIsForgotten)
+    }
+
+    fn more(&mut self) -> Option<Ended> {
+        self.site.lock().more(&mut self.mine)
+    }
 
     fn survey(&mut self, survey: Survey) -> Result<(), Lost> {
         self.mine.surveying = Some(survey);

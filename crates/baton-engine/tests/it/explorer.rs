@@ -86,6 +86,7 @@ fn steps_side_by_side_on_several_hosts_with_one_crash() {
             let side = Kind::of(Nature::Neither, conduct).on(2).beside();
             let case = Case {
                 memory,
+                together: conduct == Conduct::Works,
                 ..Case::of(&[side, provable.beside(), provable])
             };
             moments += explore(&case, 1).moments;
@@ -164,20 +165,21 @@ fn an_old_driver_beside_steps_on_several_hosts_does_no_harm() {
 /// which the plain one does, and in no other.
 #[test]
 fn the_search_ends_in_the_same_ways_as_the_plain_one() {
-    for kind in few() {
+    for (i, kind) in every().into_iter().enumerate() {
+        let crashes = 1 + usize::from(i % 8 == 0);
         let case = Case::of(&[kind]);
-        assert_eq!(
-            explore(&case, 2).ways,
-            explore_plainly(&case, 2).ways,
-            "{kind:?}"
-        );
+        let plain = explore_plainly(&case, crashes);
+        assert_eq!(explore(&case, crashes).ways, plain.ways, "{kind:?}");
     }
     let neither = Kind::of(Nature::Neither, Conduct::Works);
-    for kinds in [
-        [neither, Kind::of(Nature::Provable, Conduct::Fails)],
-        [neither.beside(), neither.beside()],
+    for (kinds, together) in [
+        ([neither, Kind::of(Nature::Provable, Conduct::Fails)], false),
+        ([neither.beside(), neither.beside()], true),
     ] {
-        let case = Case::of(&kinds);
+        let case = Case {
+            together,
+            ..Case::of(&kinds)
+        };
         assert_eq!(explore(&case, 1).ways, explore_plainly(&case, 1).ways);
     }
 }

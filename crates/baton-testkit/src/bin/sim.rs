@@ -151,6 +151,7 @@ fn side_by_side() -> Vec<Case> {
     let case = |(a, b): (Kind, Kind)| {
         memories.map(|memory| Case {
             memory,
+            together: true,
             ..Case::of(&[beside(a), b.beside(), last])
         })
     };
