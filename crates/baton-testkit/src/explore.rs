@@ -11,7 +11,8 @@
 //!
 //! [`live`] drives one list of crashes the plain way, without any of this: the
 //! driver is told that it lost touch, as it would be, and everything goes on
-//! from what is there. A failure is printed as such a list, to paste in a test.
+//! from what is there. A failure is such a list, and is printed as a test to paste
+//! ([`crate::found`]).
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ use crate::bugs::Bug;
 use crate::check::check;
 use crate::choice::Choices;
 use crate::fault::Fuse;
+use crate::found::{Again, Found};
 use crate::hook::{Effect, Hook, Hooked};
 use crate::plans::{Kind, plan};
 use crate::sim::{Memory, Outside};
@@ -107,19 +109,6 @@ pub struct Life {
     pub crash: Option<u64>,
 }
 
-/// Something that does not hold.
-#[derive(Clone, Debug)]
-pub struct Found {
-    /// What, in a sentence.
-    pub why: String,
-    /// Lives driven before it was found.
-    pub lives: u64,
-    /// The list of crashes.
-    pub path: Vec<Life>,
-    /// All of it, with the ledger, and a test to paste.
-    pub report: String,
-}
-
 /// Explores a case with up to `crashes` crashes.
 ///
 /// # Panics
@@ -132,7 +121,7 @@ pub fn explore(case: &Case, crashes: usize) -> Explored {
 ///
 /// # Errors
 /// [`Found`], with the shortest list of crashes.
-pub fn search(case: &Case, crashes: usize) -> Result<Explored, Found> {
+pub fn search(case: &Case, crashes: usize) -> Result<Explored, Box<Found>> {
     let stage = Stage::new(case);
     let mut explored = Explored::default();
     let recorder = Recorder(Rc::default(), stage.site.clone());
@@ -166,22 +155,31 @@ pub fn search(case: &Case, crashes: usize) -> Result<Explored, Found> {
 /// # Panics
 /// As [`explore`].
 pub fn live(case: &Case, lives: &[Life]) -> Vec<Vec<u8>> {
+    relive(case, lives).unwrap_or_else(|found| panic!("{}", found.report))
+}
+
+/// The same for a case in which something may be wrong.
+///
+/// # Errors
+/// [`Found`], with the list that was given.
+pub fn relive(case: &Case, lives: &[Life]) -> Result<Vec<Vec<u8>>, Box<Found>> {
     let stage = Stage::new(case);
+    let found = |why| {
+        let again = Again::Lives(lives.to_vec());
+        stage.found(why, lives.len() as u64, again)
+    };
     let last = Life::default();
     for life in lives.iter().chain([&last]) {
         let fuse = Fuse::at(life.crash);
         stage.site.lock().choices = Choices::scripted(life.choices.clone());
         match stage.end_of(drive(&stage.site, &fuse, &stage.run)) {
             Ok(Some(_)) => break,
+            Ok(None) if life.crash.is_none() => return Err(found(LOST_NOTHING.to_owned())),
             Ok(None) => stage.site.lock().crash(),
-            Err(why) => panic!("{}", stage.report(&why, lives)),
+            Err(why) => return Err(found(why)),
         }
     }
-    let mut ground = stage.site.lock();
-    ground
-        .log
-        .read_bytes(Seq(0), usize::MAX)
-        .expect("memory is there")
+    Ok(stage.ledger())
 }
 
 /// Explores a case the plain way: each list of crashes from the beginning, with
@@ -364,7 +362,7 @@ impl<'a> Stage<'a> {
         script: Vec<usize>,
         recorder: &Recorder,
         explored: &mut Explored,
-    ) -> Result<(), Found> {
+    ) -> Result<(), Box<Found>> {
         self.site
             .lock()
             .go_back(&node.moment, Choices::scripted(script));
@@ -382,12 +380,7 @@ impl<'a> Stage<'a> {
                 crash: None,
             };
             let path = [node.path.as_slice(), &[last]].concat();
-            Found {
-                report: self.report(&why, &path),
-                why,
-                lives: explored.lives,
-                path,
-            }
+            self.found(why, explored.lives, Again::Lives(path))
         };
         match self.end_of(ended) {
             Ok(Some(way)) => {
@@ -396,7 +389,7 @@ impl<'a> Stage<'a> {
                 Ok(())
             }
             Ok(None) if met => Ok(()),
-            Ok(None) => Err(found("it lost touch, and nothing was lost".to_owned())),
+            Ok(None) => Err(found(LOST_NOTHING.to_owned())),
             Err(why) => Err(found(why)),
         }
     }
@@ -423,7 +416,11 @@ impl<'a> Stage<'a> {
                     let _new = explored.ways.insert(way);
                 }
                 Ok(None) => self.site.lock().crash(),
-                Err(why) => panic!("{}", self.report(&why, list)),
+                Err(why) => {
+                    let lives = [list, std::slice::from_ref(&last)].concat();
+                    let found = self.found(why, explored.lives, Again::Lives(lives));
+                    panic!("{}", found.report);
+                }
             }
         }
         let following = self.site.lock().choices.following();
@@ -452,16 +449,16 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// What does not hold, as a test to paste, with the ledger.
-    pub(crate) fn report(&self, why: &str, lives: &[Life]) -> String {
-        use std::fmt::Write as _;
-        let Self { case, .. } = self;
-        let mut text = format!("{why}\n\nlive(&{case:?}, &{lives:?});\n\n");
-        for entry in self.site.lock().history.entries() {
-            let event = serde_json::to_string(&entry.event).unwrap_or_default();
-            let _written = writeln!(text, "{:>3} {}: {event}", entry.seq.0, entry.by);
-        }
-        text
+    /// What does not hold in the run that was driven last.
+    pub(crate) fn found(&self, why: String, lives: u64, again: Again) -> Box<Found> {
+        let ground = self.site.lock();
+        Found::new(why, lives, self.case, again, &ground.history)
+    }
+
+    /// The bytes of the ledger, entry by entry.
+    pub(crate) fn ledger(&self) -> Vec<Vec<u8>> {
+        let ledger = self.site.lock().log.read_bytes(Seq(0), usize::MAX);
+        ledger.expect("memory is there")
     }
 }
 
@@ -481,6 +478,9 @@ fn said(error: &DriveError) -> String {
     }
     text
 }
+
+/// What is wrong with a driver that gives up though nothing failed.
+pub(crate) const LOST_NOTHING: &str = "it lost touch, and nothing was lost";
 
 /// How often a frozen run is taken up again before it counts as frozen for ever.
 const TAKES_MOST: usize = 50;

@@ -1,7 +1,8 @@
 //! Looking for a bug that was put in on purpose.
 
 use crate::bugs::Bug;
-use crate::explore::{Case, Found, search};
+use crate::explore::{Case, search};
+use crate::found::Found;
 use crate::overlap::overlaps;
 use crate::plans::{Conduct, Kind, Nature, several};
 
@@ -32,17 +33,17 @@ pub fn plans() -> Vec<Vec<Kind>> {
 /// Looks for a bug; answers with what was found and after how many lives. The
 /// search is the same whatever the bug is: one crash anywhere in each plan, then
 /// two drivers at once in those of one step.
-pub fn hunt(bug: Bug) -> Option<Found> {
+pub fn hunt(bug: Bug) -> Option<Box<Found>> {
     let mut before = 0;
-    let mut after = |searched: Result<u64, Found>| match searched {
+    let mut after = |searched: Result<u64, Box<Found>>| match searched {
         Ok(lives) => {
             before += lives;
             None
         }
-        Err(found) => Some(Found {
-            lives: before + found.lives,
-            ..found
-        }),
+        Err(mut found) => {
+            found.lives += before;
+            Some(found)
+        }
     };
     let cases: Vec<Case> = plans()
         .iter()

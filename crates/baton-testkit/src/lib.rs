@@ -32,6 +32,8 @@ mod model;
 
 mod check;
 
+pub mod found;
+
 pub mod explore;
 
 pub mod overlap;

@@ -16,13 +16,14 @@ use baton_engine::world::Lost;
 use baton_store::StoreError;
 
 use crate::choice::Choices;
-use crate::explore::{Case, Found, Life, Stage, drive};
+use crate::explore::{Case, Stage, drive};
+use crate::found::{Again, Found};
 use crate::hook::{Effect, Hook};
 
 /// Lets two drivers overlap in every way, and answers with how many ways.
 ///
 /// # Panics
-/// When something does not hold; the message says where the two drivers changed.
+/// When something does not hold; the message is a test to paste.
 pub fn overlap(case: &Case) -> u64 {
     overlaps(case).unwrap_or_else(|found| panic!("{}", found.report))
 }
@@ -30,8 +31,8 @@ pub fn overlap(case: &Case) -> u64 {
 /// The same for a case in which something may be wrong.
 ///
 /// # Errors
-/// [`Found`]; its list has the points at which the first and the second driver stopped.
-pub fn overlaps(case: &Case) -> Result<u64, Found> {
+/// [`Found`], with the points at which the two drivers stopped.
+pub fn overlaps(case: &Case) -> Result<u64, Box<Found>> {
     let stage = Stage::new(case);
     let mut tried = 0;
     for first in 0.. {
@@ -40,9 +41,7 @@ pub fn overlaps(case: &Case) -> Result<u64, Found> {
             let mut passed = (0, 0);
             while let Some(choices) = script {
                 tried += 1;
-                stage.again(Choices::scripted(choices));
-                passed = one(&stage, (first, second))
-                    .map_err(|why| found(&stage, &why, (first, second), tried))?;
+                passed = at(&stage, (first, second), choices, tried)?;
                 script = stage.site.lock().choices.following();
             }
             if passed.0 <= first {
@@ -56,21 +55,39 @@ pub fn overlaps(case: &Case) -> Result<u64, Found> {
     Ok(tried)
 }
 
-fn found(stage: &Stage<'_>, why: &str, (first, second): (u64, u64), lives: u64) -> Found {
-    let choices = stage.site.lock().choices.taken();
-    let path: Vec<Life> = [first, second]
-        .map(|crash| Life {
-            choices: choices.clone(),
-            crash: Some(crash),
-        })
-        .to_vec();
-    let note = format!("{why}: the drivers stopped before their effects {first} and {second}");
-    Found {
-        why: why.to_owned(),
-        lives,
-        report: stage.report(&note, &path),
-        path,
-    }
+/// Lets two drivers overlap in one way: before which of its effects each stops,
+/// the old one first, and which way things go. Answers with how many effects each
+/// of them passed.
+///
+/// # Panics
+/// As [`overlap`].
+pub fn overlap_at(case: &Case, stops: (u64, u64), choices: &[usize]) -> (u64, u64) {
+    overlaps_at(case, stops, choices).unwrap_or_else(|found| panic!("{}", found.report))
+}
+
+/// The same for a case in which something may be wrong.
+///
+/// # Errors
+/// As [`overlaps`].
+pub fn overlaps_at(
+    case: &Case,
+    stops: (u64, u64),
+    choices: &[usize],
+) -> Result<(u64, u64), Box<Found>> {
+    at(&Stage::new(case), stops, choices.to_vec(), 1)
+}
+
+fn at(
+    stage: &Stage<'_>,
+    stops: (u64, u64),
+    choices: Vec<usize>,
+    tried: u64,
+) -> Result<(u64, u64), Box<Found>> {
+    stage.again(Choices::scripted(choices));
+    one(stage, stops).map_err(|why| {
+        let choices = stage.site.lock().choices.taken();
+        stage.found(why, tried, Again::Beside { stops, choices })
+    })
 }
 
 /// One schedule; answers with how many effects each driver passed.

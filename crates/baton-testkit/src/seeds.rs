@@ -2,12 +2,11 @@
 //! say. One seed is one run, the same on every machine.
 
 use baton_core::event::RunKind;
-use baton_core::id::Seq;
-use baton_store::Log as _;
 
 use crate::choice::{Choices, Dice};
-use crate::explore::{Case, Found, Life, Stage, drive};
+use crate::explore::{Case, LOST_NOTHING, Life, Stage, drive};
 use crate::fault::Fuse;
+use crate::found::{Again, Found};
 use crate::plans::{After, Conduct, Kind, Nature};
 use crate::sim::Memory;
 
@@ -55,8 +54,7 @@ pub fn grow(seed: u64) -> Result<Grown, Box<Found>> {
         lives.push(Life { choices, crash });
         match ended {
             Ok(Some(way)) => {
-                let ledger = stage.site.lock().log.read_bytes(Seq(0), usize::MAX);
-                let ledger = ledger.expect("memory is there");
+                let ledger = stage.ledger();
                 return Ok(Grown {
                     case,
                     lives,
@@ -65,23 +63,16 @@ pub fn grow(seed: u64) -> Result<Grown, Box<Found>> {
                 });
             }
             Ok(None) => stage.site.lock().crash(),
-            Err(why) => {
-                return Err(Box::new(Found {
-                    report: stage.report(&format!("seed {seed}: {why}"), &lives),
-                    why,
-                    lives: lives.len() as u64,
-                    path: lives,
-                }));
-            }
+            Err(why) => return Err(found(&stage, seed, why, lives)),
         }
     }
-    let why = "it lost touch, and nothing was lost".to_owned();
-    Err(Box::new(Found {
-        report: stage.report(&format!("seed {seed}: {why}"), &lives),
-        why,
-        lives: lives.len() as u64,
-        path: lives,
-    }))
+    Err(found(&stage, seed, LOST_NOTHING.to_owned(), lives))
+}
+
+fn found(stage: &Stage<'_>, seed: u64, why: String, lives: Vec<Life>) -> Box<Found> {
+    let mut found = stage.found(why, lives.len() as u64, Again::Lives(lives));
+    found.report.insert_str(0, &format!("seed {seed}: "));
+    found
 }
 
 fn throw_case(dice: &mut Dice) -> Case {

@@ -3,7 +3,8 @@
 
 use baton_core::event::RunKind;
 use baton_testkit::bugs::Bug;
-use baton_testkit::explore::{Case, Explored, Life, explore, explore_plainly, live};
+use baton_testkit::explore::{Case, Explored, explore, explore_plainly, live};
+use baton_testkit::found::lives;
 use baton_testkit::hunt::hunt;
 use baton_testkit::overlap::overlap;
 use baton_testkit::plans::{After, Conduct, Kind, Nature, every, few, plans, several};
@@ -227,6 +228,9 @@ fn classic_bugs_are_found() {
             400
         };
         assert!(found.lives <= most, "{bug:?}: {} lives", found.lives);
+        // What the report has one paste fails again, and in the same way.
+        let again = found.again.drive(&found.case).map_err(|again| again.why);
+        assert_eq!(again, Err(found.why), "{bug:?}");
     }
     for most in [1, 3] {
         let neither = Kind::of(Nature::Neither, Conduct::Works);
@@ -236,14 +240,6 @@ fn classic_bugs_are_found() {
 }
 
 // What the explorer found once.
-
-fn lives(lives: &[(&[usize], Option<u64>)]) -> Vec<Life> {
-    let life = |(choices, crash): &(&[usize], Option<u64>)| Life {
-        choices: choices.to_vec(),
-        crash: *crash,
-    };
-    lives.iter().map(life).collect()
-}
 
 /// Its verify refused before the undo began, so it says nothing of the undo.
 #[test]
