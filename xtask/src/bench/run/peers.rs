@@ -79,7 +79,7 @@ impl Peers {
         peers.dbos = peers.bin.join("dbos").exists();
         let folder = shell::root().join("bench/peers/steno");
         let target = home.join("steno");
-        let mut build = shell::cargo("build --release --quiet");
+        let mut build = shell::cargo("build --release --quiet --locked");
         let built = build
             .current_dir(folder)
             .env("CARGO_TARGET_DIR", &target)
