@@ -79,14 +79,74 @@ pub struct Plot<'a> {
     pub interval_s: u32,
 }
 
-const STYLE: &str = "\
-.baton{--ink:#1f2328;--quiet:#59636e;--rule:#d1d9e0;--canary:#0b5fbf;--band:#0b5fbf22;--control:#6e7781;--bar:#b3261e;background:#fff}\
-@media(prefers-color-scheme:dark){.baton{--ink:#e6edf3;--quiet:#9198a1;--rule:#3d444d;--canary:#6cb6ff;--band:#6cb6ff2b;--control:#9aa4af;--bar:#ff8f86;background:#0d1117}}\
-.baton text{font:12px system-ui,sans-serif;font-variant-numeric:tabular-nums;fill:var(--quiet)}\
-.baton .t{font-weight:600;font-size:13px;fill:var(--ink)}.baton path,.baton line{fill:none;stroke-width:1.5;stroke-linejoin:round}\
-.baton .c{stroke:var(--canary)}.baton .o{stroke:var(--control);stroke-dasharray:4 3}.baton .b{fill:var(--band)}\
-.baton .r{stroke:var(--rule);stroke-width:1}.baton .x{stroke:var(--bar);stroke-dasharray:7 3}\
-.baton .kx{fill:var(--bar)}.baton .kc{fill:var(--canary)}.baton .dot{fill:var(--bar)}";
+/// The colours of one theme. They are written out, not as CSS variables: many
+/// programs that show SVG know none.
+struct Theme {
+    paper: &'static str,
+    ink: &'static str,
+    quiet: &'static str,
+    rule: &'static str,
+    canary: &'static str,
+    band: &'static str,
+    control: &'static str,
+    bar: &'static str,
+}
+
+const LIGHT: Theme = Theme {
+    paper: "#fff",
+    ink: "#1f2328",
+    quiet: "#59636e",
+    rule: "#d1d9e0",
+    canary: "#0b5fbf",
+    band: "#dbe7f5",
+    control: "#6e7781",
+    bar: "#b3261e",
+};
+
+const DARK: Theme = Theme {
+    paper: "#0d1117",
+    ink: "#e6edf3",
+    quiet: "#9198a1",
+    rule: "#3d444d",
+    canary: "#6cb6ff",
+    band: "#1d2f41",
+    control: "#9aa4af",
+    bar: "#ff8f86",
+};
+
+const SHAPES: &str = "\
+.baton text{font:12px system-ui,sans-serif;font-variant-numeric:tabular-nums}\
+.baton .t{font-weight:600;font-size:13px}.baton path,.baton line{fill:none;stroke-width:1.5;stroke-linejoin:round}\
+.baton .o{stroke-dasharray:4 3}.baton .r{stroke-width:1}.baton .x{stroke-dasharray:7 3}";
+
+impl Theme {
+    fn rules(&self) -> String {
+        let Self {
+            paper,
+            ink,
+            quiet,
+            rule,
+            canary,
+            band,
+            control,
+            bar,
+        } = self;
+        format!(
+            ".baton{{background:{paper}}}.baton text{{fill:{quiet}}}.baton .t{{fill:{ink}}}\
+             .baton .c{{stroke:{canary}}}.baton .o{{stroke:{control}}}.baton .b{{fill:{band}}}\
+             .baton .r{{stroke:{rule}}}.baton .x{{stroke:{bar}}}\
+             .baton .kx{{fill:{bar}}}.baton .kc{{fill:{canary}}}.baton .dot{{fill:{bar}}}"
+        )
+    }
+}
+
+fn style() -> String {
+    format!(
+        "{SHAPES}{}@media(prefers-color-scheme:dark){{{}}}",
+        LIGHT.rules(),
+        DARK.rules()
+    )
+}
 
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 14.0;
@@ -104,8 +164,9 @@ pub fn svg(plot: &Plot<'_>, width: f64) -> String {
     let height = TOP + UPPER + GAP + LOWER + FOOT;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"baton\" role=\"img\" width=\"{width:.0}\" \
-         height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\"><title>{}</title><style>{STYLE}</style>",
-        escaped(&described(plot))
+         height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\"><title>{}</title><style>{}</style>",
+        escaped(&described(plot)),
+        style()
     );
     label(&mut out, "t", 12.0, 20.0, "start", plot.title);
     let across = |i: usize| {
@@ -307,10 +368,13 @@ fn described(plot: &Plot<'_>) -> String {
     } else {
         "no harm is proven"
     };
+    /// Beyond this nobody reads the digits.
+    const READ: f64 = 1e6;
+    let over = if last.e > READ { "over " } else { "" };
     format!(
-        "{}: {says}, evidence {} of {}",
+        "{}: {says}, evidence {over}{} of {}",
         plot.title,
-        number(last.e),
+        number(last.e.min(READ)),
         number(last.bar.round())
     )
 }
