@@ -143,13 +143,34 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         holder: &str,
         steal: bool,
     ) -> Result<Self, DriveError> {
+        Self::take_telling(log, world, observer, run, me, holder, steal, &mut |_| ())
+    }
+
+    /// The same; `told` hears of every entry that was there before, once.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one more than `take`, which says what each is"
+    )]
+    pub fn take_telling(
+        log: &'a mut L,
+        world: &'a mut W,
+        observer: &'a mut dyn FnMut(&Entry, &State),
+        run: &RunId,
+        me: &Handle,
+        holder: &str,
+        steal: bool,
+        told: &mut dyn FnMut(&Entry),
+    ) -> Result<Self, DriveError> {
         let lease = lease_name(run);
         let now = world.now();
         let epoch = log.lease(&lease, holder, now, LEASE, steal)?;
         let seen = log.changed()?;
         let (head, _) = log.head()?;
         let mut past = Past::default();
-        let state = fold_past(log, run, &mut past)?;
+        let state = fold_past(log, run, &mut past, told)?;
         past.settle(world);
         let handoff = state.plan.handoff.clone();
         let mut driver = Self {

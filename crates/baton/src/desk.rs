@@ -39,8 +39,9 @@ use crate::settings::Settings;
 
 /// How many entries are read at a time.
 const PAGE: usize = 10_000;
-/// A snapshot of the facts is kept again after so many new entries.
-const SNAPSHOT_EVERY: u64 = 200;
+/// A snapshot of the facts is kept again after so many new entries: folding them
+/// takes less than keeping it.
+const SNAPSHOT_EVERY: u64 = 1000;
 
 /// What a command works on.
 pub(crate) struct Desk {

@@ -18,14 +18,16 @@ use super::{DriveError, PAGE};
 /// # Errors
 /// When there is no such run, or its plan or entries cannot be used.
 pub fn fold(log: &mut impl Log, run: &RunId) -> Result<State, DriveError> {
-    fold_past(log, run, &mut Past::default())
+    fold_past(log, run, &mut Past::default(), &mut |_| ())
 }
 
-/// The same, and what a driver has to know of those before.
+/// The same, and what a driver has to know of those before; `told` hears of
+/// every entry.
 pub(super) fn fold_past(
     log: &mut impl Log,
     run: &RunId,
     past: &mut Past,
+    told: &mut dyn FnMut(&Entry),
 ) -> Result<State, DriveError> {
     let mut state: Option<State> = None;
     let mut after = Seq(0);
@@ -35,6 +37,7 @@ pub(super) fn fold_past(
         after = last.seq;
         for entry in &page {
             past.see(entry, state.as_ref());
+            told(entry);
             apply_or_open(log, run, &mut state, entry)?;
         }
     }

@@ -1,5 +1,6 @@
 //! Driving a run from a terminal: the feed, Ctrl-C, and what is said at the end.
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -44,12 +45,10 @@ pub(crate) fn drive(
     let _seat = Seat::at_terminal(desk, me)?;
     let steal = driver_is_gone(desk, run)?;
     let plan = plan(&mut desk.log, run)?;
-    let mut feed = Feed::new(&plan);
-    // What was told before is not told again, but what follows needs it.
-    desk.each_of(run, |entry| drop(feed.take(&entry)))?;
+    let feed = RefCell::new(Feed::new(&plan));
     let mut asked: Vec<Waiting> = Vec::new();
     let mut observer = |entry: &Entry, state: &State| {
-        show(told, &mut feed, entry);
+        show(told, &mut feed.borrow_mut(), entry);
         if matches!(entry.event, Event::Paused { .. }) && state.active().next().is_some() {
             out.progress(UNDER_WAY);
         }
@@ -62,7 +61,7 @@ pub(crate) fn drive(
         }
     };
     told.line(told.paint(zone(), Tone::Quiet));
-    let driver = Driver::take(
+    let driver = Driver::take_telling(
         &mut desk.log,
         &mut world,
         &mut observer,
@@ -70,6 +69,8 @@ pub(crate) fn drive(
         me,
         &holder(me),
         steal,
+        // What was told before is not told again, but what follows needs it.
+        &mut |entry| drop(feed.borrow_mut().take(entry)),
     )?;
     let (halted, state) = driver.drive()?;
     desk.catch_up()?;
