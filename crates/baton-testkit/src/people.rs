@@ -91,8 +91,8 @@ impl Ground {
                 let step = step?;
                 let (spot, host) = (spot(&step)?, waiting.hosts.first().cloned());
                 // On the way back the question is whether anything is there to undo.
-                let any = state.leg == Leg::Back && outside.effect(spot) == 1;
-                if any || outside.whole(spot) {
+                let any = state.leg == Leg::Back && outside.effect(spot) > 0;
+                if any || outside.there(spot) {
                     Event::StepDone { step, host }
                 } else {
                     Event::RetryCalled { step, host }
@@ -101,7 +101,7 @@ impl Ground {
             Ask::SettleUndo => {
                 let step = step?;
                 let (spot, host) = (spot(&step)?, waiting.hosts.first().cloned());
-                if outside.effect(spot) == 1 {
+                if outside.effect(spot) > 0 {
                     Event::RetryCalled { step, host }
                 } else {
                     Event::StepDone { step, host }

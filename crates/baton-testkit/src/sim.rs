@@ -149,9 +149,15 @@ impl Outside {
         self.effects.get(&spot).copied().unwrap_or(0)
     }
 
-    /// Whether a step is wholly in effect on a host.
+    /// Whether a step is wholly in effect on a host, and once.
     pub fn whole(&self, spot: Spot) -> bool {
-        self.effect(spot) == 1 && !self.half.contains(&spot)
+        self.effect(spot) == 1 && self.there(spot)
+    }
+
+    /// Whether a step is wholly in effect on a host, once or more: where its
+    /// `verify` refused what worked, it was done again.
+    pub fn there(&self, spot: Spot) -> bool {
+        self.effect(spot) > 0 && !self.half.contains(&spot)
     }
 
     /// Keeps the first thing that must not be.

@@ -260,3 +260,15 @@ fn a_person_is_asked_though_later_stages_are_not_cleared() {
     let all = explore(&Case::of(&[by_person]), 1);
     assert!(all.ends > 0, "{all:?}");
 }
+
+/// Its verify refuses though it worked, so it is done again: who then looks for it
+/// finds it twice, and does not say that it did not happen.
+#[test]
+fn what_is_there_twice_is_said_to_be_there() {
+    let refused = Kind {
+        retry: 2,
+        ..Kind::of(Nature::Provable, Conduct::AlwaysRefuses)
+    };
+    let all = explore(&Case::of(&[refused]), 2);
+    assert!(all.ends > 0, "{all:?}");
+}
