@@ -19,7 +19,8 @@ pub(crate) const HELP: &str = "\
 cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
-parity three fingerprints of a million facts; noise and ranking on the data in BATON_PARITY_DATA
+parity three fingerprints of a million facts beside deepdiff, jsondiffpatch, comm and diff; faults put
+       into a capture of this machine; noise and ranking on the public data in bench/parity
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
 judge  false alarms and delays of the judge and of its peers' rules, simulated and recorded
@@ -35,9 +36,7 @@ type Family = fn(&Ask) -> Answer<Vec<Figure>>;
 const FAMILIES: [(&str, Family); 4] = [
     ("gate", |_| gate::measure(&shell::build_baton("release")?)),
     ("judge", |_| judge::measure()),
-    ("parity", |_| {
-        parity::measure(&shell::build_baton("release")?)
-    }),
+    ("parity", |_| parity::measure()),
     ("run", |ask| {
         run::measure(&shell::build_baton("release")?, ask)
     }),

@@ -1,6 +1,8 @@
-//! Family `parity`: three fingerprints of a million facts compared, and, on
-//! public data whose folder is in `BATON_PARITY_DATA`, how well noise is told
-//! from change and the grave from the slight.
+//! Family `parity`: three fingerprints of a million facts compared, beside what
+//! others need for it; faults put into a real capture; and, on public data, how
+//! well noise is told from change and the grave from the slight.
+
+mod peers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,8 +15,8 @@ use crate::{Answer, say, shell};
 /// How often the large comparison runs; the median counts.
 const RUNS: usize = 5;
 
-pub(super) fn measure(_baton: &Path) -> Answer<Vec<Figure>> {
-    let program = program()?;
+pub(super) fn measure() -> Answer<Vec<Figure>> {
+    let program = program("baton-core", "parity")?;
     let folder = tempfile::tempdir().map_err(|why| format!("cannot make a folder: {why}"))?;
     let at = |name: &str| folder.path().join(name).display().to_string();
     let (large, small) = (at("1m"), at("10k"));
@@ -22,27 +24,27 @@ pub(super) fn measure(_baton: &Path) -> Answer<Vec<Figure>> {
     told(&program, &["make", "1000000", &large])?;
     told(&program, &["make", "10000", &small])?;
     say::aside("comparing\n");
-    let floor = median(&program, &["bytes", &large], "cpu_s")?;
+    let floor = median(&program, &["bytes", &large], "cpu_s", RUNS)?;
     let why = "reading the same bytes, and counting their lines";
     let mut figures = vec![
         figure(
             "compare_1m_cpu_s",
-            median(&program, &["stream", &large], "cpu_s")?,
+            median(&program, &["stream", &large], "cpu_s", RUNS)?,
             Some((floor, why)),
         ),
         figure(
             "compare_1m_peak_mib",
-            median(&program, &["stream", &large], "peak_mib")?,
+            median(&program, &["stream", &large], "peak_mib", RUNS)?,
             None,
         ),
         figure(
             "compare_1m_digest_ms",
-            median(&program, &["blocks", &large], "wall_ms")?,
+            median(&program, &["blocks", &large], "wall_ms", RUNS)?,
             None,
         ),
         figure(
             "compare_1m_in_memory_cpu_s",
-            median(&program, &["memory", &large], "cpu_s")?,
+            median(&program, &["memory", &large], "cpu_s", RUNS)?,
             Some((floor, why)),
         ),
     ];
@@ -53,19 +55,22 @@ pub(super) fn measure(_baton: &Path) -> Answer<Vec<Figure>> {
         spread: whole.spread(),
         floor: None,
     });
-    let comm = "for e in dev staging; do LC_ALL=C comm -3 $0/$e.tsv $0/production.tsv; done";
-    let peers = time(|| quietly(Command::new("sh").args(["-c", comm, &large]), &[0]))?;
-    figures.push(figure("comm_1m_ms", peers.median(), None));
-    let diff = comm.replace("comm -3", "diff") + "; true";
-    let peers = time(|| quietly(Command::new("sh").args(["-c", &diff, &large]), &[0]))?;
-    figures.push(figure("diff_1m_ms", peers.median(), None));
-    match std::env::var_os("BATON_PARITY_DATA") {
-        Some(data) => figures.extend(of_data(&program, Path::new(&data))?),
-        None => {
-            say::aside("BATON_PARITY_DATA names no folder: noise and ranking are not measured\n")
-        }
-    }
+    figures.extend(peers::figures(&large, &small)?);
+    let data = shell::root().join("bench/parity/data");
+    figures.extend(of_data(&program, &data)?);
+    figures.extend(of_faults(&data)?);
     Ok(figures)
+}
+
+/// Faults put into a real capture of this machine.
+fn of_faults(data: &Path) -> Answer<Vec<Figure>> {
+    say::aside("putting faults into a capture of this machine\n");
+    let program = program("baton-engine", "faults")?;
+    let noise = data.join("facterdb").display().to_string();
+    let seen = told(&program, &[&noise])?;
+    let keys = ["faults_found_ratio", "faults_top3_ratio"];
+    let of = |key: &'static str| figure(key, seen.get(key).copied().unwrap_or(f64::NAN), None);
+    Ok(keys.map(of).into())
 }
 
 /// What was kept out of tuning.
@@ -96,32 +101,25 @@ fn figure(key: &'static str, value: f64, floor: Option<(f64, &'static str)>) -> 
     }
 }
 
-/// Builds the program that compares.
-fn program() -> Answer<std::path::PathBuf> {
+/// Builds one of the programs that measure.
+fn program(package: &str, example: &str) -> Answer<std::path::PathBuf> {
     let mut cargo = shell::program("cargo");
-    cargo.args([
-        "build",
-        "--release",
-        "-p",
-        "baton-core",
-        "--example",
-        "parity",
-    ]);
+    cargo.args(["build", "--release", "-p", package, "--example", example]);
     let status = shell::status(&mut cargo)?;
     if !status.success() {
         return Err(format!("{} ended with {status}", shell::line(&cargo)));
     }
-    Ok(shell::root().join("target/release/examples/parity"))
+    Ok(shell::root().join("target/release/examples").join(example))
 }
 
-fn median(program: &Path, words: &[&str], key: &str) -> Answer<f64> {
+fn median(program: &Path, words: &[&str], key: &str, runs: usize) -> Answer<f64> {
     let mut values = Vec::new();
-    for _ in 0..RUNS {
+    for _ in 0..runs {
         let value = told(program, words)?.get(key).copied();
         values.push(value.ok_or_else(|| format!("{words:?} does not tell {key}"))?);
     }
     values.sort_by(f64::total_cmp);
-    Ok(values[RUNS / 2])
+    Ok(values[runs / 2])
 }
 
 /// The numbers that the program prints.

@@ -94,7 +94,8 @@ pub(super) fn make(count: u64, folder: &Path) {
     }
 }
 
-/// Writes a fingerprint, and its facts as the sorted lines other tools compare.
+/// Writes a fingerprint, and its facts as the sorted lines and the object that
+/// other tools compare.
 fn write(env: &str, facts: BTreeMap<FactName, Fact>, folder: &Path) {
     let layers = ["env", "files", "packages", "sqlite", "sysctl"];
     let layers = layers.map(|layer| (layer.to_owned(), LayerStatus::Ok));
@@ -102,6 +103,14 @@ fn write(env: &str, facts: BTreeMap<FactName, Fact>, folder: &Path) {
         facts,
         layers: layers.into(),
     };
+    let values = host.facts.iter().map(|(name, fact)| match &fact.value {
+        Value::Text(text) => (name.as_str(), text.as_str()),
+        Value::Hash(hash) => (name.as_str(), hash.as_str()),
+        _ => (name.as_str(), ""),
+    });
+    let values: BTreeMap<&str, &str> = values.collect();
+    let json = BufWriter::new(File::create(folder.join(format!("{env}.json"))).unwrap());
+    serde_json::to_writer(json, &values).unwrap();
     let hosts = [(HostName::new("web1"), host)].into();
     let print = Fingerprint::new(EnvName::new(env), Timestamp::UNIX_EPOCH, &[], hosts);
     let bytes = print.to_bytes();

@@ -18,3 +18,4 @@ mod from_files;
 mod rounds;
 
 mod verdict;
+mod waivers;

@@ -38,7 +38,11 @@ pub(super) fn set_aside(
     now: Timestamp,
 ) -> (Vec<Note>, Vec<Waived>) {
     let readable = contract.waivers.iter().filter_map(|w| read(contract, w));
-    let (in_force, expired): (Vec<_>, Vec<_>) = readable.partition(|w| w.until > now);
+    let (in_force, mut ended): (Vec<_>, Vec<_>) = readable.partition(|w| w.until > now);
+    let (narrow, broad): (Vec<_>, Vec<_>) = in_force
+        .into_iter()
+        .partition(|waiver| waiver.fits(&notes) <= waiver.most());
+    let in_force = narrow;
     let (mut standing, mut waived) = (Vec::with_capacity(notes.len()), Vec::new());
     for note in notes {
         match in_force.iter().find(|waiver| waiver.covers(&note)) {
@@ -51,12 +55,30 @@ pub(super) fn set_aside(
             None => standing.push(note),
         }
     }
-    let lapsed: Vec<Note> = expired
+    // Those whose pinned value is gone are named as the expired ones are.
+    let said: Vec<Note> = ended
         .iter()
-        .filter(|waiver| standing.iter().any(|note| waiver.covers(note)))
-        .filter_map(Readable::expired)
+        .filter(|waiver| standing.iter().any(|note| waiver.names(note)))
+        .filter_map(|waiver| waiver.no_longer(&format!("ended on {}", waiver.until)))
         .collect();
-    standing.extend(lapsed);
+    ended = in_force;
+    let gone = |waiver: &&Readable<'_>| {
+        let fit = standing.iter().any(|note| waiver.names(note));
+        fit && !waiver.written.pinned.is_empty()
+    };
+    let lapsed: Vec<Note> = ended
+        .iter()
+        .filter(gone)
+        .filter_map(|waiver| {
+            let pinned = crate::diag::list(&waiver.written.pinned, 5);
+            waiver.no_longer(&format!("has lapsed: the blocker no longer names {pinned}"))
+        })
+        .collect();
+    let broad = broad
+        .iter()
+        .filter_map(|waiver| waiver.too_broad(&standing));
+    let broad: Vec<Note> = broad.collect();
+    standing.extend(said.into_iter().chain(lapsed).chain(broad));
     (standing, waived)
 }
 
@@ -86,27 +108,67 @@ fn read<'a>(contract: &Contract, waiver: &'a Waiver) -> Option<Readable<'a>> {
 }
 
 impl Readable<'_> {
+    /// Whether it sets this blocker aside.
+    fn covers(&self, note: &Note) -> bool {
+        let held = |value: &String| says_whole(&note.says, value);
+        self.names(note) && self.written.pinned.iter().all(held)
+    }
+
     /// Whether every name of the blocker is covered. Without patterns only a
     /// blocker that names nothing is.
-    fn covers(&self, note: &Note) -> bool {
+    fn names(&self, note: &Note) -> bool {
         let covered = |name: &String| self.patterns.iter().any(|pattern| pattern.matches(name));
         note.code == self.code && note.names.iter().all(covered)
     }
 
-    fn expired(&self) -> Option<Note> {
+    /// How many of these it would set aside, and how many it may.
+    fn fits(&self, notes: &[Note]) -> usize {
+        notes.iter().filter(|note| self.covers(note)).count()
+    }
+
+    fn most(&self) -> usize {
+        self.written.most.map_or(usize::MAX, |most| most as usize)
+    }
+
+    fn code_of(&self, what: &str) -> Option<&'static str> {
         let key = self.code.question()?.key();
-        let code = BLOCKERS
+        let found = BLOCKERS
             .iter()
-            .find(|code| code.strip_prefix(key) == Some(".waiver-expired"))?;
+            .find(|code| code.strip_prefix(key) == Some(what));
+        found.copied()
+    }
+
+    fn too_broad(&self, standing: &[Note]) -> Option<Note> {
+        let (fits, most) = (self.fits(standing), self.most());
+        let says = format!(
+            "The waiver of {} by {} sets nothing aside: {fits} blockers fit it, and it is for at \
+             most {most}.",
+            self.code, self.owner
+        );
+        let note = Note {
+            span: self.written.blocker.span,
+            ..Note::error(self.code_of(".waiver-invalid")?, says)
+        };
+        let next = "narrow its `match`, or raise its `most`";
+        Some(
+            note.naming(self.code)
+                .naming_all(&self.written.matches)
+                .owned_by(Some(self.owner))
+                .next(next),
+        )
+    }
+
+    /// The note that it sets nothing aside any more, and why.
+    fn no_longer(&self, why: &str) -> Option<Note> {
+        let code = self.code_of(".waiver-expired")?;
         let matches = &self.written.matches;
         let of = match matches.as_slice() {
             [] => String::new(),
             patterns => format!(" for {}", crate::diag::list(patterns, usize::MAX)),
         };
         let says = format!(
-            "The waiver of {}{of} by {} ended on {}: mend the blocker, renew the waiver or \
-             remove it.",
-            self.code, self.owner, self.until
+            "The waiver of {}{of} by {} {why}: mend the blocker, renew the waiver or remove it.",
+            self.code, self.owner
         );
         let note = Note {
             span: self.written.blocker.span,
@@ -123,4 +185,21 @@ impl Readable<'_> {
                 )),
         )
     }
+}
+
+/// Whether a sentence names a value as a whole: `4` does not stand in `14` or `4.2`.
+fn says_whole(says: &str, value: &str) -> bool {
+    let part =
+        |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | '~' | '+');
+    says.match_indices(value).any(|(at, _)| {
+        let before = says[..at].chars().next_back();
+        let mut after = says[at + value.len()..].chars();
+        // A full stop or colon ends a value where nothing follows it.
+        let (next, then) = (after.next(), after.next());
+        let goes_on = match next {
+            Some('.' | ':') => then.is_some_and(|c| !c.is_whitespace()),
+            other => other.is_some_and(part),
+        };
+        !before.is_some_and(part) && !goes_on
+    })
 }

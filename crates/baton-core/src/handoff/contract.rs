@@ -566,6 +566,13 @@ pub struct Waiver {
     /// Until when; `Err` keeps what was written and could not be read, so that
     /// such a waiver hides nothing and is named.
     pub until: Result<Timestamp, String>,
+    /// Values that the blocker must still name in its sentence, each as a whole:
+    /// where one is gone, the waiver has lapsed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<String>,
+    /// Most blockers it may set aside: where more fit, it sets none aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most: Option<u32>,
 }
 
 keys! {

@@ -123,6 +123,12 @@ keys! {
         /// Until when.
         #[schemars(with = "Instant")]
         until: Option<Loose>,
+        /// Values that the blocker must still name, or the waiver lapses.
+        #[schemars(with = "super::schema::OneOrMore")]
+        pinned: Patterns = default,
+        /// Most blockers it may set aside; where more fit, it sets none aside.
+        #[schemars(with = "Option<f64>")]
+        most: Option<Loose>,
     }
 }
 
@@ -155,6 +161,14 @@ impl Read for Waiver {
                 troubles.push(trouble);
             }
         }
+        if form.pinned.0.iter().any(|value| value.trim().is_empty()) {
+            troubles.push("a pinned value is empty".to_owned());
+        }
+        // One that nobody can read allows none.
+        let most = form.most.map(|most| most.0.parse().unwrap_or(0));
+        if most == Some(0) {
+            troubles.push("its `most` is no number of 1 or more".to_owned());
+        }
         let span = form.blocker.span.unwrap_or(node.span);
         note_troubles(&form.blocker, span, troubles, reader);
         Some(Self {
@@ -163,6 +177,8 @@ impl Read for Waiver {
             because: because.map(|because| because.0),
             owner: owner.map(|owner| At::new(Handle::new(owner.0), owner.1)),
             until,
+            pinned: form.pinned.0,
+            most,
         })
     }
 }

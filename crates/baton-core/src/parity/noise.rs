@@ -160,24 +160,6 @@ pub const RULES: [Noise; 51] = [
         "the collector itself",
     ),
     volatile("command:facter*#/env_*", "the collector itself"),
-    identity(
-        "command:facter*#*{uuid,serial,serial_number,hypervisors}*",
-        "the name of this machine",
-    ),
-    identity(
-        "command:facter*#/{ssh,dhcp_servers,cloud,ec2_metadata,gce,az_metadata}*",
-        "the name of this machine",
-    ),
-    identity(
-        "command:facter*#*/{mac,ip,ip6,network,network6,netmask,netmask6,scope6,dhcp,hostname,fqdn,domain,mtu,primary}",
-        "the address of this machine",
-    ),
-    identity("command:facter*#*/bindings*", "the address of this machine"),
-    identity(
-        "command:facter*#/networking/interfaces/*",
-        "the interfaces of this machine",
-    ),
-    identity("command:facter*#/dmi/*", "the hardware of this machine"),
     volatile(
         "command:facter*#/{disks,partitions}/*",
         "devices by the names that the kernel gave them; mounts are compared by their place",
@@ -186,9 +168,35 @@ pub const RULES: [Noise; 51] = [
         "command:facter*#/{memory,processors,mountpoints}/*{size,total,count,speed}*",
         "how large the machine is",
     ),
+    // Which of these there are changes with the version of the tool as well.
+    volatile(
+        "command:facter*#/{processors,dmi,hypervisors,system_profiler,ldom}*",
+        "the hardware of this machine; limits tell what matters of it",
+    ),
+    volatile(
+        "command:facter*#/networking/*",
+        "links and addresses of this machine; resolver and listeners tell what matters of them",
+    ),
     identity(
-        "command:facter*#/processors/*",
-        "the hardware of this machine",
+        "command:facter*#*{uuid,serial,serial_number}*",
+        "the name of this machine",
+    ),
+    identity(
+        "command:facter*#/{ssh,dhcp_servers,cloud,ec2_metadata,gce,az_metadata}*",
+        "the name of this machine",
+    ),
+    identity(
+        "command:facter*#*/{mac,hostname,fqdn,domain}",
+        "the address of this machine",
+    ),
+    volatile(
+        "command:facter*#/mountpoints/~1{run,dev,sys,proc,tmp,snap}*",
+        "mounted by the system as it needs them",
+    ),
+    // Names of Facter 2, which later versions give or leave out as they are told.
+    volatile(
+        "command:facter*#/{architecture,blockdevice,bios_,board,chassis,hardwareisa,hardwaremodel,interfaces,ipaddress,lsb,macaddress,manufacturer,memoryfree,memorysize,mtu_,netmask,network_,operatingsystem,osfamily,physicalprocessorcount,processor,productname,scope6,selinux,sp_,swap,sshfp_,uptime,windows_}*",
+        "an old name of what is compared by its new one",
     ),
     identity(
         "command:facter*#/mountpoints/*",

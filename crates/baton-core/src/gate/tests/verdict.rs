@@ -339,6 +339,8 @@ proptest! {
         let bare: Vec<Note> = world.verdict().blockers;
         for waiver in &waivers {
             world.plan.contract.waivers.push(Waiver {
+                pinned: Vec::new(),
+                most: None,
                 blocker: at(waiver.blocker.to_owned()),
                 matches: waiver.matches.clone(),
                 because: waiver.because.clone(),

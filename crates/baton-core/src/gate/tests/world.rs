@@ -302,6 +302,8 @@ impl World {
 
     pub(super) fn waive(&mut self, code: Code, matches: &[&str], until: &str) {
         self.plan.contract.waivers.push(Waiver {
+            pinned: Vec::new(),
+            most: None,
             blocker: at(code.0.to_owned()),
             matches: matches.iter().map(ToString::to_string).collect(),
             because: Some("it is known".to_owned()),
