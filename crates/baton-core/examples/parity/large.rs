@@ -25,13 +25,17 @@ struct Streamed {
     /// Bytes of the block that are still ahead, from the line it stands at on.
     left: usize,
     skips: bool,
+    /// Bytes of blocks that are passed over before the next line is read.
+    ahead: i64,
     /// Whether the line it stands at has been read.
     settled: bool,
 }
 
 impl Streamed {
     fn open(path: &Path, skips: bool) -> (Head, Self) {
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).unwrap());
+        // A block is about 1 KiB, and most are passed over.
+        let room = if skips { 1 << 12 } else { 1 << 16 };
+        let mut file = BufReader::with_capacity(room, File::open(path).unwrap());
         let mut first = Vec::new();
         file.read_until(b'\n', &mut first).unwrap();
         file.read_until(b'\n', &mut first).unwrap();
@@ -60,6 +64,7 @@ impl Streamed {
             block: 0,
             left: 0,
             skips,
+            ahead: 0,
             settled: false,
         };
         streamed.left = streamed.length();
@@ -79,6 +84,10 @@ impl Streamed {
     }
 
     fn settle(&mut self) {
+        if self.ahead > 0 {
+            self.file.seek_relative(self.ahead).unwrap();
+            self.ahead = 0;
+        }
         self.line.clear();
         self.file.read_until(b'\n', &mut self.line).unwrap();
         self.tab = memchr::memchr(b'\t', &self.line).unwrap_or(self.line.len());
@@ -140,7 +149,7 @@ impl Cursor for Streamed {
     }
 
     fn skip_block(&mut self) {
-        self.file.seek_relative(self.left as i64).unwrap();
+        self.ahead += self.left as i64;
         self.next_block();
     }
 }

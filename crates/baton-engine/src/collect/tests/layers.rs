@@ -34,6 +34,39 @@ fn every_layer_of_this_host_is_read_and_twice_the_same() {
     assert_eq!(compared(&first), compared(&second));
 }
 
+/// What differs between two captures of one host, as a gate would see it.
+fn differences(first: &HostFacts, second: &HostFacts) -> Vec<String> {
+    use baton_core::id::{EnvName, HostName};
+    use baton_core::parity::{Environment, Fingerprint, compare_environments};
+    let print = |name: &str, host: &HostFacts| {
+        let hosts = [(HostName::new("web1"), host.clone())].into();
+        Fingerprint::new(EnvName::new(name), Timestamp::UNIX_EPOCH, &[], hosts)
+    };
+    let (first, second) = (print("first", first), print("second", second));
+    let groups = BTreeMap::new();
+    let of = |fingerprint| Environment {
+        fingerprint,
+        groups: &groups,
+    };
+    let found = compare_environments(of(&first), of(&second), &[]);
+    found.differences.into_iter().map(|one| one.says).collect()
+}
+
+#[test]
+#[ignore = "takes a minute, on a machine that is idle but for it: --run-ignored only"]
+fn twenty_idle_captures_are_all_the_same() {
+    let place = Place::new()
+        .file("app.yaml", "a: 1\ncert: /etc/hostname\n")
+        .var("APP_MODE", "release");
+    let mut asked = Collector::WORDS.to_vec();
+    asked.extend([files(&["**"]), env(&["*"])]);
+    let first = place.collect(&asked);
+    for round in 1..=20 {
+        let next = place.collect(&asked);
+        assert_eq!(differences(&first, &next), Vec::<String>::new(), "{round}");
+    }
+}
+
 #[test]
 fn a_database_is_known_by_its_schema_and_migrations() {
     let place = Place::new();
