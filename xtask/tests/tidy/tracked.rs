@@ -67,8 +67,11 @@ fn here() -> Vec<String> {
 #[test]
 fn no_file_names_a_machine_or_a_registry() {
     let here = here();
+    // Public captures name the folders of the throw-away machines they are of.
+    let recorded = |path: &&String| path.starts_with("bench/parity/data/");
     let found: Vec<String> = files()
         .iter()
+        .filter(|path| !recorded(path))
         .flat_map(|path| complaints(path, &read(path), &here))
         .collect();
     hold("machines and registries", &found);

@@ -555,19 +555,16 @@ pub enum OnHarm {
 pub struct Waiver {
     /// The blocker's code, as written.
     pub blocker: At<String>,
-    /// Patterns that must cover every name of the blocker; one that names
-    /// nothing needs none.
+    /// Patterns that must cover every name of the blocker.
     #[serde(rename = "match")]
     pub matches: Vec<String>,
     /// Why.
     pub because: Option<String>,
     /// Who answers for it.
     pub owner: Option<At<Handle>>,
-    /// Until when; `Err` keeps what was written and could not be read, so that
-    /// such a waiver hides nothing and is named.
+    /// Until when; `Err`, what was written and nobody can read, hides nothing.
     pub until: Result<Timestamp, String>,
-    /// Values that the blocker must still name in its sentence, each as a whole:
-    /// where one is gone, the waiver has lapsed.
+    /// Values that the blocker must still name, or the waiver has lapsed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pinned: Vec<String>,
     /// Most blockers it may set aside: where more fit, it sets none aside.
