@@ -4,7 +4,8 @@
 //! `bernoulli`, `histogram` and `gauge` bet on it against what was agreed,
 //! `eprocess` keeps what the bets won, `ratio` and `quantile` say how large
 //! the effect looks, `history` what the time before teaches, and [`judge`]
-//! decides; [`recorded`] reads series back, [`plot`] draws them. All of it may be
+//! decides; [`recorded`] reads series back, [`plot`] draws them, [`query`] finds
+//! the counter in a query. All of it may be
 //! looked at after every interval, as often as one likes: the chance of ever rolling
 //! a harmless release back stays below the agreed false alarm (Ville 1939).
 //!
@@ -43,6 +44,8 @@ pub mod judge;
 pub mod recorded;
 
 pub mod plot;
+
+pub mod query;
 
 pub(crate) mod words;
 

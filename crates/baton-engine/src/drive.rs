@@ -21,7 +21,7 @@ mod past;
 use std::collections::BTreeSet;
 
 use baton_core::event::{Event, Outcome};
-use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq};
+use baton_core::id::{AttemptId, Digest, Epoch, Handle, HandoffId, RunId, Seq, StepId};
 use baton_core::ledger::canon::BATON;
 use baton_core::ledger::clock::{ClockWentBack, believe};
 use baton_core::ledger::{Draft, Entry};
@@ -222,6 +222,12 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                     if self.flush()? {
                         self.past.settle(self.world);
                         self.stage(event, BATON, false)?;
+                    }
+                }
+                Next::Record(Event::WatchBegan { step, stage, .. }) => {
+                    // What was staged before is written first: learning takes seconds.
+                    if self.flush()? {
+                        self.learn(step, stage)?;
                     }
                 }
                 Next::Record(event) => self.stage(event, BATON, false)?,
@@ -532,6 +538,18 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             let why = "a fingerprint of this run cannot be read".to_owned();
             self.illegal(Illegal(why))
         })
+    }
+
+    /// Begins a watch with what the time before teaches.
+    fn learn(&mut self, step: Option<StepId>, stage: u32) -> Result<(), DriveError> {
+        let ahead = self.state.ahead(step.as_ref());
+        let learned = ahead.map(|ahead| self.world.learn(&ahead));
+        let event = Event::WatchBegan {
+            step,
+            stage,
+            learned: learned.unwrap_or_default(),
+        };
+        self.stage(event, BATON, false)
     }
 
     fn look(&mut self) -> Result<(), DriveError> {

@@ -4,14 +4,19 @@
 //! and rhythm of its own. What is asked is either an event that Baton makes itself
 //! ([`probe`]: an answer, or none), or counters that others keep and that only
 //! grow ([`prometheus`], [`counter`]): of those the differences are taken. What
-//! cannot be read is told as such, and is never 0.
+//! cannot be read is told as such, and is never 0. [`learn()`] asks what the time
+//! before a watch teaches.
 
 pub mod counter;
 pub mod probe;
 pub mod prober;
 pub mod prometheus;
 
+mod learn;
+
 use baton_core::watch::{Counts, Detail, Sample};
+
+pub use learn::learn;
 
 /// Which side of the comparison a host is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,13 +10,14 @@ use std::time::Duration;
 use baton_core::id::{AttemptId, Handle, MeasureId};
 use baton_core::parity::Fingerprint;
 use baton_core::run::order::Order;
-use baton_core::run::state::Probe;
+use baton_core::run::state::{Ahead, Probe};
 use baton_core::run::survey::Survey;
-use baton_core::watch::Sample;
+use baton_core::watch::{Learned, Sample};
 use jiff::Timestamp;
 
 use crate::collect::fingerprint;
 use crate::metrics::Arm;
+use crate::metrics::learn;
 use crate::metrics::prober::{Prober, Target};
 use crate::shell::Shell;
 use crate::shell::attempt::{identity, lives};
@@ -156,6 +157,10 @@ impl World for RealWorld {
 
     fn gone(&mut self, holder: &str) -> bool {
         is_gone(holder)
+    }
+
+    fn learn(&mut self, ahead: &Ahead) -> BTreeMap<MeasureId, Learned> {
+        learn(ahead, Timestamp::now())
     }
 
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {

@@ -10,10 +10,10 @@ use baton_core::event::Ending;
 use baton_core::id::{AttemptId, MeasureId};
 use baton_core::parity::Fingerprint;
 use baton_core::run::order::Order;
-use baton_core::run::state::Probe;
+use baton_core::run::state::{Ahead, Probe};
 use baton_core::run::survey::Survey;
 use baton_core::time::Duration;
-use baton_core::watch::Sample;
+use baton_core::watch::{Learned, Sample};
 use jiff::Timestamp;
 
 /// It is not known whether the effect happened. The driver drops its memory;
@@ -102,6 +102,13 @@ pub trait World {
     fn gone(&mut self, holder: &str) -> bool {
         let _unknown = holder;
         false
+    }
+
+    /// What the time before teaches of a watch that is about to begin; nothing where
+    /// nothing can be read.
+    fn learn(&mut self, ahead: &Ahead) -> BTreeMap<MeasureId, Learned> {
+        let _unknown = ahead;
+        BTreeMap::new()
     }
 
     /// Asks these addresses from now on, and no others.

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_core::id::{AttemptId, Digest, Epoch, MeasureId, RunId, Seq};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::run::order::Order;
-use baton_core::run::state::Probe;
+use baton_core::run::state::{Ahead, Probe};
 use baton_core::run::survey::Survey;
 use baton_core::time::Duration;
-use baton_core::watch::Sample;
+use baton_core::watch::{Learned, Sample};
 use baton_engine::world::{Ended, Found, Lost, Wake, World};
 use baton_store::{Lease, Log, StoreError};
 use jiff::Timestamp;
@@ -244,6 +244,10 @@ impl<W: World, H: Hook> World for Hooked<W, H> {
 
     fn gone(&mut self, holder: &str) -> bool {
         self.inner.gone(holder)
+    }
+
+    fn learn(&mut self, ahead: &Ahead) -> BTreeMap<MeasureId, Learned> {
+        self.inner.learn(ahead)
     }
 
     fn probe(&mut self, probes: &BTreeSet<Probe>) -> Result<(), Lost> {

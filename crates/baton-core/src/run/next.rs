@@ -270,13 +270,15 @@ fn finished(state: &State) -> Next {
 }
 
 /// What the judge does: look when it is time, and end the watch when it is over.
+///
+/// A watch has its number of looks, each a pause after the one before: a clock that
+/// jumps forward brings one look early and ends nothing.
 fn watching(state: &State, now: Timestamp) -> Option<Next> {
     let watching = state.watch.as_ref()?;
-    let (_, ends, next) = state.watch_times()?;
-    if watching.looked < ends {
-        let due = next.min(ends);
-        return Some(if now < due {
-            Next::Wait(Some(due))
+    let (_, _, next) = state.watch_times()?;
+    if !watching.judge.is_over() {
+        return Some(if now < next {
+            Next::Wait(Some(next))
         } else {
             Next::Look
         });

@@ -22,7 +22,7 @@ use crate::watch::Judge;
 mod apply;
 mod watching;
 
-pub use watching::{Asked, Probe, asked};
+pub use watching::{Ahead, Asked, Probe, asked};
 
 /// An entry that cannot follow: it names what stands against it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

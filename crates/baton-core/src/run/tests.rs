@@ -474,7 +474,15 @@ fn watch(toy: &mut Toy, bad: u64) -> Next {
                     assert!(toy.try_say("baton", lie).is_err());
                 }
                 let samples = samples.clone();
-                toy.say("baton", Event::Judged { samples, verdict });
+                // What the journal gives back is judged to the same bits.
+                let event = Event::Judged { samples, verdict };
+                let written = serde_json::to_string(&event).unwrap();
+                toy.say("baton", serde_json::from_str(&written).unwrap());
+                let again = toy.state.watch.as_ref().and_then(|w| w.verdict.as_ref());
+                let Event::Judged { verdict, .. } = &event else {
+                    unreachable!()
+                };
+                assert_eq!(again, Some(verdict));
             }
             Next::Wait(Some(at)) => toy.now = at,
             next => return next,
@@ -495,6 +503,42 @@ fn harm_is_met_as_the_contract_says() {
         assert_eq!(toy.go(), Next::Halt);
         assert_eq!(toy.outcome(), Some(Outcome::RolledBack));
     }
+}
+
+/// A clock that jumps brings one look early; the watch still has all its looks.
+#[test]
+fn a_clock_that_jumps_ends_no_watch_early() {
+    let mut toy = harmed("ask");
+    toy.say("omar", Event::Resumed);
+    let sample = Sample::of(
+        Counts {
+            bad: 0,
+            total: 1000,
+        },
+        None,
+    );
+    let samples = BTreeMap::from([(MeasureId::from("errors"), sample)]);
+    let mut looks = 0;
+    loop {
+        match toy.go() {
+            Next::Look => {
+                looks += 1;
+                let (samples, verdict) = (samples.clone(), toy.state.verdict_on(&samples));
+                let verdict = verdict.unwrap();
+                toy.say("baton", Event::Judged { samples, verdict });
+                if looks == 1 {
+                    toy.now = crate::time::Duration::from_secs(86_400).after(toy.now);
+                }
+            }
+            Next::Wait(Some(at)) => toy.now = at,
+            next => {
+                assert_eq!(next, Next::Wait(None));
+                break;
+            }
+        }
+    }
+    assert_eq!(looks, 40, "a minute in looks of 1.5 s");
+    assert_eq!(toy.asks(), [Ask::AcceptLive]);
 }
 
 /// Who lets a harmed release go on begins its watch anew; only then may the

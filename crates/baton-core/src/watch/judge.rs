@@ -69,7 +69,7 @@ impl Judge {
 
     /// Takes in what one interval gave, without putting anything in words.
     pub fn take(&mut self, samples: &BTreeMap<MeasureId, Sample>) {
-        let after = self.intervals >= self.terms.watch_intervals;
+        let after = self.is_over();
         self.intervals = self.intervals.saturating_add(1);
         let warm = self.intervals > self.terms.warm_up();
         let missing = Sample::default();
@@ -77,6 +77,11 @@ impl Judge {
             let sample = samples.get(&watched.measure.id).unwrap_or(&missing);
             watched.observe(sample, warm, after);
         }
+    }
+
+    /// Whether the watch had all its looks.
+    pub fn is_over(&self) -> bool {
+        self.intervals >= self.terms.watch_intervals
     }
 
     /// Whether harm was found.
@@ -87,7 +92,7 @@ impl Judge {
     /// What follows from all that was taken in.
     pub fn verdict(&self) -> Verdict {
         let (decision, because) = self.decide();
-        let at_end = self.intervals >= self.terms.watch_intervals;
+        let at_end = self.is_over();
         let finding = |watched: &Watched| self.finding(watched, at_end);
         let measures = self.watched.iter().map(finding).collect();
         Verdict {
@@ -115,7 +120,7 @@ impl Judge {
         }
         let says = |watched: &&Watched| self.doubt_in_words(watched);
         let doubts: Vec<String> = decisive.iter().filter_map(says).collect();
-        if self.intervals < self.terms.watch_intervals {
+        if !self.is_over() {
             let (over, whole) = (
                 self.span(self.intervals),
                 self.span(self.terms.watch_intervals),

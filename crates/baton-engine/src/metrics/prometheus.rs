@@ -15,6 +15,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use baton_core::watch::Counts;
+use baton_core::watch::query::counter;
 use serde_json::Value;
 use ureq::Agent;
 
@@ -34,18 +35,18 @@ const SAID_MOST: usize = 200;
 /// The labels of a series.
 type Labels = BTreeMap<String, String>;
 /// A series: its labels, and its samples by their time in seconds.
-type Series = (Labels, Vec<(f64, f64)>);
+pub(super) type Series = (Labels, Vec<(f64, f64)>);
 
 /// A server.
 #[derive(Clone, Debug)]
-struct Server {
+pub(super) struct Server {
     agent: Agent,
     url: String,
 }
 
 impl Server {
     /// The server at this address, with or without a `/` at its end.
-    fn new(url: &str) -> Self {
+    pub(super) fn new(url: &str) -> Self {
         let agent = Agent::config_builder()
             .timeout_global(Some(PATIENCE))
             .max_redirects(0)
@@ -75,7 +76,13 @@ impl Server {
     }
 
     /// An expression at `from`, and every `step` after it until `to`.
-    fn steps(&self, query: &str, from: f64, to: f64, step: f64) -> Result<Vec<Series>, String> {
+    pub(super) fn steps(
+        &self,
+        query: &str,
+        from: f64,
+        to: f64,
+        step: f64,
+    ) -> Result<Vec<Series>, String> {
         let [start, end, step] = [from, to, step].map(|seconds| format!("{seconds:.3}"));
         let asked = [
             ("query", query),
@@ -160,9 +167,12 @@ struct Query {
 
 impl Query {
     fn new(text: &str, step: Option<f64>) -> Self {
+        // `sum(increase(COUNTER[5m]))` is read as its counter: `increase` extrapolates,
+        // and forgets what a series counted before its first sample.
+        let counter = counter(text).ok().filter(|counter| is_plain(counter));
         Self {
-            text: text.to_owned(),
-            step,
+            text: counter.unwrap_or(text).to_owned(),
+            step: step.filter(|_| counter.is_none()),
             last: BTreeMap::new(),
         }
     }
@@ -320,8 +330,13 @@ impl Counters {
 /// The core writes a step into a query as so many seconds; a plain selector has
 /// no range and no function.
 fn step(text: &str, every: Duration) -> Option<f64> {
-    let plain = !text.contains(['(', '[']) && !text.contains(" or ");
-    (!plain).then(|| every.as_secs_f64().max(1.0).ceil())
+    (!is_plain(text)).then(|| every.as_secs_f64().max(1.0).ceil())
+}
+
+fn is_plain(text: &str) -> bool {
+    // Brackets in the value of a label are none of the expression.
+    let mut parts = text.split('"').step_by(2);
+    parts.all(|part| !part.contains(['(', '[', '+', '-', '*', '/']) && !part.contains(" or "))
 }
 
 /// The gains of buckets that count everything up to their bound, as times.

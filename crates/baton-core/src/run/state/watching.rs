@@ -76,6 +76,26 @@ fn interval(lasts: Duration) -> Duration {
     Duration::from_millis(millis.clamp(INTERVAL_LEAST.as_millis(), INTERVAL_MOST.as_millis()))
 }
 
+/// How long the judge pauses between two looks, and how many of them a watch has.
+fn looks(lasts: Duration) -> (Duration, u32) {
+    let every = interval(lasts);
+    let looks = lasts.as_millis().div_ceil(every.as_millis()).max(1);
+    (every, u32::try_from(looks).unwrap_or(u32::MAX))
+}
+
+/// A watch that is about to begin.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ahead {
+    /// What it will ask.
+    pub probes: BTreeSet<Probe>,
+    /// The pause between two looks.
+    pub look: Duration,
+    /// How many looks it will have.
+    pub looks: u32,
+    /// The chance of a false alarm that one measure may spend.
+    pub alpha: f64,
+}
+
 impl State {
     /// The measures and terms of the watch, when the contract has them.
     pub(in crate::run) fn watch_terms(&self) -> Option<(&[Measure], WatchTerms)> {
@@ -114,12 +134,11 @@ impl State {
             let _there = self.step_index(step)?;
         }
         let lasts = self.watch_lasts(step);
-        let every = interval(lasts);
-        let looks = lasts.as_millis().div_ceil(every.as_millis()).max(1);
+        let (every, looks) = looks(lasts);
         let judge = Judge::new(&watch::Terms {
             measures: measures.iter().map(|m| judged(m, learned)).collect(),
             false_alarm: terms.false_alarm,
-            watch_intervals: u32::try_from(looks).unwrap_or(u32::MAX),
+            watch_intervals: looks,
             interval_s: u32::try_from(every.as_millis() / 1000).unwrap_or(1).max(1),
             warm_up: WARM_UP,
         });
@@ -193,10 +212,8 @@ impl State {
     /// Who is asked, and who of them has changed. While the change of one step
     /// is watched, the hosts it has not reached yet are the control; at the end
     /// everything has changed.
-    fn arms(&self, watching: &Watching) -> (Vec<&HostName>, BTreeSet<&HostName>) {
-        let spread = watching
-            .step
-            .as_ref()
+    fn arms(&self, step: Option<&StepId>) -> (Vec<&HostName>, BTreeSet<&HostName>) {
+        let spread = step
             .and_then(|id| self.index.get(id))
             .filter(|i| self.plan.steps[**i].written.on.is_some());
         match spread {
@@ -216,11 +233,30 @@ impl State {
 
     /// Everything the judge asks at the moment; nothing while it does not watch.
     pub fn probes(&self) -> BTreeSet<Probe> {
-        let (Some(watching), Some((measures, _))) = (&self.watch, self.watch_terms()) else {
+        let watching = self.watch.as_ref();
+        watching.map_or_else(BTreeSet::new, |watching| {
+            self.probes_of(watching.step.as_ref())
+        })
+    }
+
+    /// The watch of this step, or of the whole release, if it began now.
+    pub fn ahead(&self, step: Option<&StepId>) -> Option<Ahead> {
+        let (measures, terms) = self.watch_terms()?;
+        let (look, looks) = looks(self.watch_lasts(step));
+        Some(Ahead {
+            probes: self.probes_of(step),
+            look,
+            looks,
+            alpha: terms.false_alarm / measures.len() as f64,
+        })
+    }
+
+    fn probes_of(&self, step: Option<&StepId>) -> BTreeSet<Probe> {
+        let Some((measures, _)) = self.watch_terms() else {
             return BTreeSet::new();
         };
-        let (hosts, changed) = self.arms(watching);
-        let reading = reading(self.watch_lasts(watching.step.as_ref()));
+        let (hosts, changed) = self.arms(step);
+        let reading = reading(self.watch_lasts(step));
         let mut probes = BTreeSet::new();
         for measure in measures {
             let every = match &measure.source {

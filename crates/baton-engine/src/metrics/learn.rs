@@ -1,0 +1,199 @@
+//! What a Prometheus still knows of the time before a watch.
+//!
+//! How much a measure varies by itself comes from the day before; what it would be
+//! today, where nothing runs without the change, from the same hours of the seven
+//! days before. What cannot be read in a few seconds is not known, which the judge
+//! says and pays for with more evidence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use baton_core::id::MeasureId;
+use baton_core::run::state::{Ahead, Asked, Probe};
+use baton_core::watch::history::{Day, dispersion, forecast};
+use baton_core::watch::query::counter;
+use baton_core::watch::{Counts, Learned, Sample};
+use jiff::Timestamp;
+
+use super::gained;
+use super::prometheus::{Series, Server};
+
+/// How long all of it may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+const DAY_MS: i64 = 86_400_000;
+/// Noise that lasts minutes is looked at in batches this long, minute by minute.
+const BATCH_MS: i64 = 1_800_000;
+const MINUTE_MS: i64 = 60_000;
+/// The stretch before a change that a forecast starts from.
+const BEFORE_MS: i64 = 3_600_000;
+/// At most this many earlier days speak for today.
+const DAYS_MOST: i64 = 7;
+/// More points than this no server gives.
+const POINTS_MOST: i64 = 10_000;
+
+/// What the time before `now` teaches of a watch that is about to begin.
+pub fn learn(ahead: &Ahead, now: Timestamp) -> BTreeMap<MeasureId, Learned> {
+    let until = Instant::now() + PATIENCE;
+    let measures: BTreeSet<&MeasureId> = ahead.probes.iter().map(|probe| &probe.measure).collect();
+    let mut learned = BTreeMap::new();
+    for measure in measures {
+        let arms: Vec<Arm> = ahead
+            .probes
+            .iter()
+            .filter(|probe| probe.measure == *measure)
+            .filter_map(Arm::of)
+            .collect();
+        if arms.is_empty() || Instant::now() >= until {
+            continue;
+        }
+        let past = Past { arms, until };
+        let taught = past.teaches(ahead, now.as_millisecond());
+        if taught != Learned::default() {
+            let _new = learned.insert(measure.clone(), taught);
+        }
+    }
+    learned
+}
+
+struct Arm {
+    server: Server,
+    bad: String,
+    total: String,
+    canary: bool,
+}
+
+impl Arm {
+    fn of(probe: &Probe) -> Option<Self> {
+        let Asked::Queries { server, bad, total } = &probe.asked else {
+            return None;
+        };
+        Some(Self {
+            server: Server::new(server),
+            bad: counter(bad).ok()?.to_owned(),
+            total: counter(total).ok()?.to_owned(),
+            canary: probe.changed,
+        })
+    }
+}
+
+struct Past {
+    arms: Vec<Arm>,
+    until: Instant,
+}
+
+impl Past {
+    fn teaches(&self, ahead: &Ahead, now: i64) -> Learned {
+        let minutes = DAY_MS / MINUTE_MS;
+        let quiet = self.intervals(now - DAY_MS, MINUTE_MS, minutes);
+        let batch = usize::try_from(BATCH_MS / MINUTE_MS).unwrap_or(1);
+        // Minutes before the first that was scraped teach nothing.
+        let seen = |sample: &Sample| sample.canary.seen() || sample.control.is_some();
+        let first = quiet.iter().position(seen).unwrap_or(quiet.len());
+        let alone = self.arms.iter().all(|arm| arm.canary);
+        Learned {
+            dispersion: dispersion(&quiet[first..], batch),
+            forecast: alone.then(|| self.forecast(ahead, now)).flatten(),
+            ..Learned::default()
+        }
+    }
+
+    fn forecast(&self, ahead: &Ahead, now: i64) -> Option<baton_core::watch::Forecast> {
+        let step = i64::try_from(ahead.look.as_millis()).ok()?.max(1);
+        let before = (BEFORE_MS / step).max(1);
+        let during = i64::from(ahead.looks);
+        if before + during > POINTS_MOST {
+            return None;
+        }
+        let counts = |start: i64, n: i64| -> Vec<Counts> {
+            let intervals = self.intervals(start, step, n);
+            intervals.into_iter().map(|sample| sample.canary).collect()
+        };
+        let mut days = Vec::new();
+        for ago in 1..=DAYS_MOST {
+            let start = now - ago * DAY_MS - before * step;
+            let mut all = counts(start, before + during);
+            let during = all.split_off(usize::try_from(before).ok()?);
+            let (known, before) = (all.iter().chain(&during).any(|c| c.seen()), all);
+            if !known {
+                break;
+            }
+            days.push(Day { before, during });
+        }
+        forecast(&counts(now - before * step, before), &days, ahead.alpha)
+    }
+
+    /// What each of `n` intervals gave, all of them nothing when it cannot be read.
+    fn intervals(&self, start: i64, step: i64, n: i64) -> Vec<Sample> {
+        let len = usize::try_from(n).unwrap_or(0);
+        let mut samples = vec![Sample::default(); len];
+        let seconds = |ms: i64| ms as f64 / 1000.0;
+        let (from, to, by) = (seconds(start), seconds(start + n * step), seconds(step));
+        for arm in &self.arms {
+            let read = |query: &str| {
+                let in_time = Instant::now() < self.until;
+                let series = in_time
+                    .then(|| arm.server.steps(query, from, to, by).ok())
+                    .flatten();
+                series.map(|series| differences(&series, (start, step), len))
+            };
+            let (Some(bad), Some(total)) = (read(&arm.bad), read(&arm.total)) else {
+                return vec![Sample::default(); len];
+            };
+            for ((sample, bad), total) in samples.iter_mut().zip(bad).zip(total) {
+                let total = total.round() as u64;
+                let counts = Counts::new((bad.round() as u64).min(total), total);
+                if !counts.seen() {
+                    continue;
+                }
+                sample.add(if arm.canary {
+                    Sample::of(counts, None)
+                } else {
+                    Sample::of(Counts::default(), Some(counts))
+                });
+            }
+        }
+        samples
+    }
+}
+
+/// What all series together gained in each interval.
+fn differences(series: &[Series], (start, step): (i64, i64), n: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; n];
+    for (_, points) in series {
+        for pair in points.windows(2) {
+            let [(from, was), (to, is)] = [pair[0], pair[1]];
+            // Times of a range lie on its grid: the rounding only undoes the floats.
+            let place = |at: f64| ((at * 1000.0 - start as f64) / step as f64).round() as i64;
+            if place(from) + 1 == place(to)
+                && let Ok(i) = usize::try_from(place(from))
+                && let Some(sum) = sums.get_mut(i)
+            {
+                *sum += gained(was, is);
+            }
+        }
+    }
+    sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_neighbours_on_the_grid_are_compared_and_resets_lose_nothing() {
+        let at = |i: i64| (60_000 + i * 1_500) as f64 / 1000.0;
+        let one = vec![
+            (at(0), 5.0),
+            (at(1), 7.0),
+            (at(2), 1.0),
+            (at(4), 90.0),
+            (at(5), 91.0),
+        ];
+        let series = [
+            (BTreeMap::new(), one),
+            (BTreeMap::new(), vec![(at(4), 0.0), (at(5), 4.0)]),
+        ];
+        let sums = differences(&series, (60_000, 1_500), 5);
+        assert_eq!(sums, [2.0, 1.0, 0.0, 0.0, 5.0]);
+    }
+}
