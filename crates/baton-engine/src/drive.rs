@@ -224,12 +224,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                         self.stage(event, BATON, false)?;
                     }
                 }
-                Next::Record(Event::WatchBegan { step, stage, .. }) => {
-                    // What was staged before is written first: learning takes seconds.
-                    if self.flush()? {
-                        self.learn(step, stage)?;
-                    }
-                }
+                Next::Record(Event::WatchBegan { step, stage, .. }) => self.learn(step, stage)?,
                 Next::Record(event) => self.stage(event, BATON, false)?,
                 Next::Begin { step, host, role } => {
                     let attempt = AttemptId::made(now, self.world.random());
@@ -542,6 +537,10 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
 
     /// Begins a watch with what the time before teaches.
     fn learn(&mut self, step: Option<StepId>, stage: u32) -> Result<(), DriveError> {
+        // What was staged before is written first: learning takes seconds.
+        if !self.flush()? {
+            return Ok(());
+        }
         let ahead = self.state.ahead(step.as_ref());
         let learned = ahead.map(|ahead| self.world.learn(&ahead));
         let event = Event::WatchBegan {

@@ -196,11 +196,14 @@ fn outlast(place: &Path, limit: Duration) {
     while !place.join("exit.json").exists()
         && let Some(command) = surviving(place)
     {
-        if command.ends_within(limit.saturating_sub(command.age())) {
+        // One that ended when its time was over was ended by somebody else who waits.
+        if command.ends_within(limit.saturating_sub(command.age())) && command.age() < limit {
             continue;
         }
-        command.signal_group(Signal::TERM);
-        let _ended = command.ends_within(GRACE);
+        if command.lives() {
+            command.signal_group(Signal::TERM);
+            let _ended = command.ends_within(GRACE);
+        }
         if command.lives() {
             command.signal_group(Signal::KILL);
             let _ended = command.ends_within(GRACE);
