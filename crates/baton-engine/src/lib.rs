@@ -21,3 +21,7 @@ pub mod calendar;
 pub mod metrics;
 
 pub mod collect;
+
+pub mod failure;
+
+pub mod desk;

@@ -21,15 +21,15 @@ mod watch;
 mod word;
 
 use crate::args::{Command, Format, RecordAction};
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::Out;
 use crate::settings::Settings;
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 /// Carries out a command.
 pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Exit, Failure> {
-    known_format(&command, settings.format)?;
+    known_format(&command, out.format)?;
     match command {
         Command::Init => init::run(settings, out),
         Command::Lint { schema } => lint::run(settings, out, schema),
@@ -40,9 +40,9 @@ pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Ex
             action: RecordAction::Verify { path },
         } => record::verify(&path, out),
         command => {
-            let mut desk = Desk::open(settings)?;
+            let mut desk = Desk::open(&settings.desk)?;
             agree::open_answers(&mut desk)?;
-            at_desk(command, &mut desk, out)
+            at_desk(command, &mut desk, settings, out)
         }
     }
 }
@@ -62,7 +62,12 @@ fn known_format(command: &Command, format: Format) -> Result<(), Failure> {
     Err(Failure::wrong(only).hint("leave `--format` out, or ask for `--format json`"))
 }
 
-fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+fn at_desk(
+    command: Command,
+    desk: &mut Desk,
+    settings: &Settings,
+    out: &Out,
+) -> Result<Exit, Failure> {
     match command {
         Command::Plan { environment } => plan::run(desk, out, environment.as_deref()),
         Command::Check { environment, now } => check::run(desk, out, environment.as_deref(), now),
@@ -79,7 +84,13 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
         Command::Rehearse {
             environment,
             fail_at,
-        } => launch::rehearse(desk, out, environment.as_deref(), fail_at.as_deref()),
+        } => launch::rehearse(
+            desk,
+            out,
+            settings.yes,
+            environment.as_deref(),
+            fail_at.as_deref(),
+        ),
         Command::Launch { no_wait } => launch::launch(desk, out, no_wait),
         Command::Next => word::next(desk, out),
         Command::Done { step, on } => word::done(desk, out, &step, on.as_deref()),
@@ -117,7 +128,7 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
         | Command::Demo { .. }
         | Command::Watch(_)
         | Command::Record { .. } => Err(Failure::new(
-            crate::failure::Kind::Bug,
+            baton_engine::failure::Kind::Bug,
             "a command was taken to the desk that needs none",
         )),
     }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use baton_core::event::Outcome;
+use baton_engine::failure::Kind;
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,17 @@ impl From<Outcome> for Exit {
             Outcome::RolledBack => Self::RolledBack,
             Outcome::Stopped => Self::Stopped,
             Outcome::Aborted => Self::Bad,
+        }
+    }
+}
+
+impl From<Kind> for Exit {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Use | Kind::Files | Kind::Held => Self::Wrong,
+            Kind::Part => Self::Unknown,
+            Kind::Refused => Self::Bad,
+            Kind::Bug => Self::Bug,
         }
     }
 }

@@ -1,14 +1,12 @@
 //! `baton`: takes a release from developed to in production and accepted.
 //!
 //! This file only joins the parts: arguments become settings, settings and a
-//! command become an [`exit::Exit`] or a [`failure::Failure`], and both become an exit status.
+//! command become an [`exit::Exit`] or a [`Failure`], and both become an exit status.
 
 mod args;
 mod commands;
-mod desk;
 mod env_vars;
 mod exit;
-mod failure;
 mod formats;
 mod render;
 mod settings;
@@ -30,7 +28,7 @@ fn main() -> ExitCode {
         Ok(exit) => exit.code(),
         Err(failure) => {
             out.failure(&failure);
-            failure.kind.exit().code()
+            exit::Exit::from(failure.kind).code()
         }
     }
 }

@@ -14,12 +14,13 @@ use std::io::{self, IsTerminal as _, Write};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
-use baton_core::diag::{FileKind, Note, Severity, misleads};
+use baton_core::diag::{Note, Severity, misleads};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::args::{Format, Global};
 use crate::env_vars;
-use crate::failure::{Failure, Kind};
+use baton_engine::desk::Sources;
+use baton_engine::failure::{Failure, Kind};
 
 /// The widest a line gets, in columns.
 const WIDTH_MOST: usize = 100;
@@ -83,6 +84,8 @@ pub(crate) struct Out {
     colour_err: bool,
     /// The usable width in columns.
     pub(crate) width: usize,
+    /// How to answer.
+    pub(crate) format: Format,
     /// Whether answers are for programs.
     pub(crate) json: bool,
     /// The lines of a page that is not shown yet.
@@ -112,6 +115,7 @@ impl Out {
             colour: wanted && (forced || io::stdout().is_terminal()),
             colour_err: wanted && (forced || io::stderr().is_terminal()),
             width: width.clamp(WIDTH_LEAST, WIDTH_MOST),
+            format: global.format,
             json: global.format == Format::Json,
             page: None,
             beside: false,
@@ -459,29 +463,6 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
         lines.push(line);
     }
     lines
-}
-
-/// The texts that notes point into.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sources {
-    /// Name and text of the contract.
-    pub(crate) contract: (String, String),
-    /// Name and text of the runbook.
-    pub(crate) runbook: (String, String),
-}
-
-impl Sources {
-    /// The name of a file, as it was given.
-    pub(crate) fn name(&self, file: FileKind) -> &str {
-        &self.of(file).0
-    }
-
-    fn of(&self, file: FileKind) -> &(String, String) {
-        match file {
-            FileKind::Contract => &self.contract,
-            FileKind::Runbook => &self.runbook,
-        }
-    }
 }
 
 fn snippet(note: &Note, sources: &Sources, colour: bool, width: usize) -> String {

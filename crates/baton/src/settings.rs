@@ -5,29 +5,17 @@ use std::path::{Path, PathBuf};
 
 use baton_core::id::{Handle, RunId};
 
-use crate::args::{Format, Global};
+use crate::args::Global;
 use crate::env_vars;
-use crate::failure::Failure;
+use baton_engine::failure::Failure;
 
 /// What every command knows.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    /// The contract.
-    pub(crate) file: PathBuf,
-    /// The contract's folder.
-    pub(crate) folder: PathBuf,
-    /// Who speaks, when it was said.
-    pub(crate) speaker: Option<Handle>,
-    /// Which run is meant, when it was said.
-    pub(crate) run: Option<RunId>,
-    /// How to answer.
-    pub(crate) format: Format,
+    /// Where the desk stands.
+    pub(crate) desk: baton_engine::desk::Settings,
     /// Ask nothing.
     pub(crate) yes: bool,
-    /// The folder of what is this person's own.
-    pub(crate) home: PathBuf,
-    /// The program that connects to hosts behind ssh.
-    pub(crate) ssh: PathBuf,
 }
 
 impl Settings {
@@ -53,20 +41,17 @@ impl Settings {
             .or_else(|| place(env_vars::HOME).map(|home| home.join(".local/state/baton")))
             .unwrap_or_else(|| folder.join(".baton/home"));
         let ssh = var(env_vars::BATON_SSH).unwrap_or_else(|| "ssh".to_owned());
-        Ok(Self {
+        let desk = baton_engine::desk::Settings {
             file,
             folder,
             speaker: speaker.map(|who| Handle::from(who.as_str())),
             run: global.run.as_deref().map(RunId::from),
-            format: global.format,
-            yes: global.yes,
             home,
             ssh: PathBuf::from(ssh),
+        };
+        Ok(Self {
+            desk,
+            yes: global.yes,
         })
-    }
-
-    /// Baton's own folder beside the contract.
-    pub(crate) fn own_folder(&self) -> PathBuf {
-        self.folder.join(".baton")
     }
 }

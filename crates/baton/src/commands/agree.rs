@@ -18,10 +18,10 @@ use serde_json::{Value, json};
 
 pub(crate) use blind::{answer, open_answers};
 
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone, cell, toned};
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 /// `baton offer`.
 pub(crate) fn offer(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {

@@ -19,10 +19,10 @@ use baton_core::watch::{Decision, Verdict};
 use baton_store::Log as _;
 use jiff::Timestamp;
 
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::Out;
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 pub(crate) use idle::run;
 

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 pub(crate) use show::show;
 
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::Out;
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 /// `baton check [ENV] [--now]`.
 pub(crate) fn run(

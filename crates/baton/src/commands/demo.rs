@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::desk::program;
 use crate::env_vars;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone};
+use baton_engine::desk::program;
+use baton_engine::failure::Failure;
 use stage::Stage;
 use terminal::{Live, Sitting};
 

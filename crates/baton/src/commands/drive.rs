@@ -21,10 +21,10 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::commands::join::Seat;
-use crate::desk::{Desk, holder, is_gone};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone};
+use baton_engine::desk::{Desk, holder, is_gone};
+use baton_engine::failure::Failure;
 
 /// What is said when the run is paused and a command is under way.
 const UNDER_WAY: &str =

@@ -4,8 +4,8 @@ use baton_core::diag::{Code, nearest};
 use serde_json::json;
 
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone};
+use baton_engine::failure::Failure;
 
 /// The pages, by code; a test holds the list against the folder.
 macro_rules! pages {

@@ -15,9 +15,9 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::Out;
 use crate::settings::Settings;
+use baton_engine::failure::Failure;
 
 /// How many of the latest commits are asked for their authors.
 const COMMITS_MOST: &str = "1000";
@@ -30,7 +30,7 @@ const IGNORED: &str = ".baton/";
 
 /// `baton init`.
 pub(crate) fn run(settings: &Settings, out: &Out) -> Result<Exit, Failure> {
-    let (contract, runbook) = (&settings.file, settings.folder.join(RUNBOOK));
+    let (contract, runbook) = (&settings.desk.file, settings.desk.folder.join(RUNBOOK));
     let there: Vec<String> = [
         (contract.display().to_string(), contract),
         (RUNBOOK.to_owned(), &runbook),
@@ -47,13 +47,13 @@ pub(crate) fn run(settings: &Settings, out: &Out) -> Result<Exit, Failure> {
         ))
         .hint("`baton lint` checks what is there"));
     }
-    let texts = draft(&look_around(&settings.folder));
+    let texts = draft(&look_around(&settings.desk.folder));
     write_new(contract, &texts.0)?;
     write_new(&runbook, &texts.1).inspect_err(|_failed| {
         // Half of a draft helps nobody; it was made a moment ago.
         let _gone = fs::remove_file(contract);
     })?;
-    let ignored = ignore(&settings.folder)?;
+    let ignored = ignore(&settings.desk.folder)?;
     let mut written = vec![contract.display().to_string(), RUNBOOK.to_owned()];
     if ignored {
         written.push(".gitignore".to_owned());

@@ -21,10 +21,11 @@ use serde_json::json;
 
 use crate::args::{Args, Command};
 use crate::commands::drive::{Interrupts, interrupts, show, zone};
-use crate::desk::{Desk, holder};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone};
+use crate::settings::Settings;
+use baton_engine::desk::{Desk, holder};
+use baton_engine::failure::Failure;
 
 /// How long a seat is kept without a sign of life.
 const SEAT: Duration = Duration::from_secs(6);
@@ -251,6 +252,10 @@ fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) -> Took {
                 }
                 let mut settings = desk.settings.clone();
                 settings.speaker = Some(me.clone());
+                let settings = Settings {
+                    desk: settings,
+                    yes: false,
+                };
                 super::run(command, &settings, out)
             }
         });

@@ -11,10 +11,10 @@ use jiff::Timestamp;
 
 use crate::commands::join::Seat;
 use crate::commands::{check, drive};
-use crate::desk::{Desk, draw};
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
 use crate::render::{Out, Tone};
+use baton_engine::desk::{Desk, draw};
+use baton_engine::failure::{Failure, Kind};
 
 /// How often the room is looked at while somebody is missing.
 const LOOK: Duration = Duration::from_millis(200);
@@ -23,6 +23,7 @@ const LOOK: Duration = Duration::from_millis(200);
 pub(crate) fn rehearse(
     desk: &mut Desk,
     out: &Out,
+    yes: bool,
     environment: Option<&str>,
     fail_at: Option<&str>,
 ) -> Result<Exit, Failure> {
@@ -39,7 +40,7 @@ pub(crate) fn rehearse(
             );
         }
     };
-    if environment == desk.plan.environment && !desk.settings.yes {
+    if environment == desk.plan.environment && !yes {
         return Err(Failure::refused(format!(
             "{environment} is the launch environment: a rehearsal would go forward, back and forward there"
         ))

@@ -4,11 +4,12 @@ use baton_core::diag::Note;
 use baton_core::handoff::schema::json_schema;
 use serde_json::{Value, json};
 
-use crate::desk::Files;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::render::{Out, Sources, Tone};
+use crate::render::{Out, Tone};
 use crate::settings::Settings;
+use baton_engine::desk::Files;
+use baton_engine::desk::Sources;
+use baton_engine::failure::Failure;
 
 /// `baton lint`.
 pub(crate) fn run(settings: &Settings, out: &Out, schema: bool) -> Result<Exit, Failure> {
@@ -16,7 +17,7 @@ pub(crate) fn run(settings: &Settings, out: &Out, schema: bool) -> Result<Exit, 
         out.json(&json_schema());
         return Ok(Exit::Good);
     }
-    let files = Files::read(settings)?;
+    let files = Files::read(&settings.desk)?;
     let errors = files.errors();
     let warnings = files.notes.len() - errors;
     if out.json {

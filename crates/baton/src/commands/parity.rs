@@ -20,10 +20,10 @@ use baton_core::run::survey::survey;
 use baton_engine::collect::fingerprint as fingerprint_of;
 use baton_store::Log as _;
 
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
 use crate::render::Out;
+use baton_engine::desk::Desk;
+use baton_engine::failure::{Failure, Kind};
 
 /// Takes the fingerprint of an environment, keeps it, and returns its blob.
 fn taken(desk: &mut Desk, environment: &EnvName) -> Result<(Digest, Fingerprint), Failure> {

@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, zone_of};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Cell, Out, Tone, cell, toned};
+use baton_engine::desk::{Desk, zone_of};
+use baton_engine::failure::Failure;
 
 /// `baton plan [ENV]`.
 pub(crate) fn run(desk: &mut Desk, out: &Out, environment: Option<&str>) -> Result<Exit, Failure> {

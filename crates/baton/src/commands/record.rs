@@ -14,10 +14,10 @@ use baton_store::{Log as _, VALUE_BYTES_MAX};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone};
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 /// How many entries are read at a time.
 const PAGE: usize = 1000;

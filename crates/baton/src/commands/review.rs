@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::LessonAction;
-use crate::desk::{Desk, draw, zone_of};
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
 use crate::render::{Out, Tone, cell, toned};
+use baton_engine::desk::{Desk, draw, zone_of};
+use baton_engine::failure::{Failure, Kind};
 
 /// How many entries are read at a time.
 const PAGE: usize = 10_000;

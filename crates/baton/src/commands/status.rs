@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 
 use crate::commands::drive::{asked, undriven};
 use crate::commands::plan::people;
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Mark, Out, Tone, cell, marked, marks, spark, toned};
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 /// How often `--watch` looks again.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(1);

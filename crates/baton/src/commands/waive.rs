@@ -17,10 +17,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::commands::agree::person;
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone, cell, toned};
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 /// `baton waive BLOCKER --match --because --until`.
 pub(crate) fn run(
@@ -203,7 +203,7 @@ impl Lapsed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::failure::Kind;
+    use baton_engine::failure::Kind;
 
     #[test]
     fn a_waiver_ends_ahead_at_an_instant_or_after_a_duration() {

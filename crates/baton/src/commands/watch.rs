@@ -20,8 +20,8 @@ use serde_json::json;
 
 use crate::args::Replay;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone, cell, spark, toned};
+use baton_engine::failure::Failure;
 
 /// Noise that lasts minutes is looked at in batches this long.
 const BATCH_S: u32 = 1800;

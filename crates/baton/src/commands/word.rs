@@ -17,10 +17,10 @@ use serde_json::json;
 
 use crate::args::Word;
 use crate::commands::drive::{asked, drive, driven_by, interrupts, undriven};
-use crate::desk::Desk;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::{Out, Tone};
+use baton_engine::desk::Desk;
+use baton_engine::failure::Failure;
 
 /// `baton next`.
 pub(crate) fn next(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {

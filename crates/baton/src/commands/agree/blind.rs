@@ -15,11 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{person, said};
-use crate::desk::{Desk, draw};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::Out;
-use crate::settings::Settings;
+use baton_engine::desk::Settings;
+use baton_engine::desk::{Desk, draw};
+use baton_engine::failure::Failure;
 
 /// The most characters of a free answer: people read it beside another one.
 const TEXT_MOST: usize = 2000;

@@ -20,10 +20,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::commands::launch;
-use crate::desk::{Desk, holder};
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::render::Out;
+use baton_engine::desk::{Desk, holder};
+use baton_engine::failure::Failure;
 
 /// How many steps the beginning and the end of a run are.
 const PART: usize = 100;

@@ -27,9 +27,9 @@ use baton_engine::world::Ended;
 use baton_store::Log as _;
 use jiff::Timestamp;
 
-use crate::desk::{Desk, draw};
-use crate::failure::Failure;
 use crate::render::Out;
+use baton_engine::desk::{Desk, draw};
+use baton_engine::failure::Failure;
 
 /// How long a measure may take to answer once.
 const PROBE_WAIT: Duration = Duration::from_secs(5);

@@ -12,13 +12,13 @@ use jiff::Timestamp;
 
 use crate::args::Format;
 use crate::commands::agree::person;
-use crate::desk::Desk;
 use crate::formats::{Finding, Group, Sheet};
 use crate::render::{Mark, Out, Tone, cell, marked, marks, toned};
+use baton_engine::desk::Desk;
 
 /// Shows a verdict in the format that was asked for.
 pub(crate) fn show(desk: &Desk, out: &Out, plan: &Plan, verdict: &Verdict) {
-    match desk.settings.format {
+    match out.format {
         Format::Text => out.page(|out| text(desk, out, plan, verdict)),
         Format::Json => {
             let contract = &plan.contract;

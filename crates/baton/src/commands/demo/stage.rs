@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::failure::Failure;
+use baton_engine::failure::Failure;
 
 const CONTRACT: &str = include_str!("handoff.yaml");
 const RUNBOOK: &str = include_str!("runbook.md");
@@ -160,7 +160,7 @@ impl Drop for Stage {
 }
 
 fn beside_baton(name: &str) -> Result<PathBuf, Failure> {
-    let baton = crate::desk::program()?;
+    let baton = baton_engine::desk::program()?;
     let path = baton.with_file_name(name);
     if path.is_file() {
         return Ok(path);
@@ -206,7 +206,7 @@ fn lay_files(dir: &Path, new: &Path, ports: &[u16]) -> std::io::Result<()> {
     }
     for environment in ["staging", "production"] {
         let key = dir.join(format!("secrets/{environment}-rates.key"));
-        fs::write(&key, format!("{:016x}\n", crate::desk::draw()))?;
+        fs::write(&key, format!("{:016x}\n", baton_engine::desk::draw()))?;
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
     }
     let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::failure::Failure;
 use crate::render::Out;
+use baton_engine::failure::Failure;
 
 /// A person at a terminal of their own: `baton join` in a pseudo-terminal.
 pub(super) struct Sitting {

@@ -13,9 +13,9 @@ use serde_json::json;
 
 use super::Known;
 use crate::args::Format;
-use crate::desk::Desk;
 use crate::formats::{Finding, Group, Sheet};
 use crate::render::{Out, Tone, cell, toned};
+use baton_engine::desk::Desk;
 
 /// What was read of an environment.
 pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerprint) {
@@ -86,7 +86,7 @@ pub(super) fn comparison(
     launch: &Known,
     found: &Comparison,
 ) {
-    match desk.settings.format {
+    match out.format {
         Format::Text => text(desk, out, tested, launch, found),
         Format::Json => json(desk, out, tested, launch, found),
         Format::Sarif => out.json(&sheet(tested, launch, found).sarif()),

@@ -11,6 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 
+use crate::drive::fold;
+use crate::real::{RealWorld, random};
+use crate::shell::Shell;
+use crate::shell::ssh::Ssh;
+use crate::{calendar, release};
 use baton_core::diag::Note;
 use baton_core::event::Event;
 use baton_core::gate::{Facts, Readings};
@@ -22,20 +27,14 @@ use baton_core::ledger::clock::believe;
 use baton_core::ledger::{Draft, Entry};
 use baton_core::parity::Fingerprint;
 use baton_core::run::State;
-use baton_engine::drive::fold;
-use baton_engine::real::{RealWorld, random};
-use baton_engine::shell::Shell;
-use baton_engine::shell::ssh::Ssh;
-use baton_engine::{calendar, release};
 use baton_store::{Log as _, SqliteLog, StoreError};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-pub(crate) use baton_engine::real::{holder, is_gone};
-pub(crate) use files::Files;
+pub use crate::real::{holder, is_gone};
+pub use files::{Files, Sources};
 
 use crate::failure::{Failure, Kind};
-use crate::settings::Settings;
 
 /// How many entries are read at a time.
 const PAGE: usize = 10_000;
@@ -43,29 +42,53 @@ const PAGE: usize = 10_000;
 /// takes less than keeping it.
 const SNAPSHOT_EVERY: u64 = 1000;
 
+/// Where a desk stands, and what is meant when nothing is named.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The contract.
+    pub file: PathBuf,
+    /// The contract's folder.
+    pub folder: PathBuf,
+    /// Who speaks, when it was said.
+    pub speaker: Option<Handle>,
+    /// Which run is meant, when it was said.
+    pub run: Option<RunId>,
+    /// The folder of what is this person's own.
+    pub home: PathBuf,
+    /// The program that connects to hosts behind ssh.
+    pub ssh: PathBuf,
+}
+
+impl Settings {
+    /// Baton's own folder beside the contract.
+    pub fn own_folder(&self) -> PathBuf {
+        self.folder.join(".baton")
+    }
+}
+
 /// What a command works on.
-pub(crate) struct Desk {
+pub struct Desk {
     /// What was asked.
-    pub(crate) settings: Settings,
+    pub settings: Settings,
     /// Both files.
-    pub(crate) contract: Contract,
+    pub contract: Contract,
     /// The runbook.
-    pub(crate) runbook: Runbook,
+    pub runbook: Runbook,
     /// Notes of the files that are the gate's blockers, and warnings.
-    pub(crate) notes: Vec<Note>,
+    pub notes: Vec<Note>,
     /// The plan for the launch environment.
-    pub(crate) plan: Rc<Plan>,
+    pub plan: Rc<Plan>,
     /// The ledger.
-    pub(crate) log: SqliteLog,
+    pub log: SqliteLog,
     /// What the gate remembers of this handoff.
-    pub(crate) facts: Facts,
+    pub facts: Facts,
     /// The entry the facts are folded to.
     head: Seq,
 }
 
 impl Desk {
     /// Reads the files and opens the ledger.
-    pub(crate) fn open(settings: &Settings) -> Result<Self, Failure> {
+    pub fn open(settings: &Settings) -> Result<Self, Failure> {
         let files = Files::read(settings)?;
         if files.broken() {
             let count = files.errors();
@@ -108,7 +131,7 @@ impl Desk {
     }
 
     /// The plan for another environment.
-    pub(crate) fn plan_for(&self, environment: &EnvName) -> Result<Rc<Plan>, Failure> {
+    pub fn plan_for(&self, environment: &EnvName) -> Result<Rc<Plan>, Failure> {
         if *environment == self.plan.environment {
             return Ok(Rc::clone(&self.plan));
         }
@@ -137,12 +160,12 @@ impl Desk {
     }
 
     /// The handoff.
-    pub(crate) fn handoff(&self) -> HandoffId {
+    pub fn handoff(&self) -> HandoffId {
         self.plan.handoff.clone()
     }
 
     /// Folds what was appended since into the facts.
-    pub(crate) fn catch_up(&mut self) -> Result<(), Failure> {
+    pub fn catch_up(&mut self) -> Result<(), Failure> {
         let key = format!("facts/{}", self.plan.handoff);
         if self.head == Seq(0)
             && let Some((_, seq, bytes)) = self.log.recall(&key)?
@@ -173,7 +196,7 @@ impl Desk {
     }
 
     /// Appends what a person says or Baton saw, outside or inside a run.
-    pub(crate) fn append(
+    pub fn append(
         &mut self,
         by: &Handle,
         run: Option<&RunId>,
@@ -198,7 +221,7 @@ impl Desk {
     /// Appends what was decided on the facts as they are here, all of it or
     /// nothing. `false`: somebody else appended since, and the facts are new, so
     /// it has to be decided again.
-    pub(crate) fn append_decided(
+    pub fn append_decided(
         &mut self,
         run: Option<&RunId>,
         said: Vec<(Handle, Event)>,
@@ -224,12 +247,7 @@ impl Desk {
     }
 
     /// Appends a person's word to a run, if it is legal where the run stands.
-    pub(crate) fn say_in_run(
-        &mut self,
-        run: &RunId,
-        by: &Handle,
-        event: Event,
-    ) -> Result<State, Failure> {
+    pub fn say_in_run(&mut self, run: &RunId, by: &Handle, event: Event) -> Result<State, Failure> {
         loop {
             let (head, _) = self.log.head()?;
             let mut state = fold(&mut self.log, run)?;
@@ -256,7 +274,7 @@ impl Desk {
     }
 
     /// Who speaks: as said, or the person whose email is git's.
-    pub(crate) fn me(&self) -> Result<Handle, Failure> {
+    pub fn me(&self) -> Result<Handle, Failure> {
         if let Some(speaker) = &self.settings.speaker {
             return self.known(speaker);
         }
@@ -276,7 +294,7 @@ impl Desk {
 
     /// Whom the ledger names for what this Baton saw itself: who speaks, or
     /// Baton when that cannot be told. Somebody unknown is still refused.
-    pub(crate) fn author(&self) -> Result<Handle, Failure> {
+    pub fn author(&self) -> Result<Handle, Failure> {
         match self.me() {
             Err(_unknown) if self.settings.speaker.is_none() => Ok(Handle::from("baton")),
             known => known,
@@ -284,7 +302,7 @@ impl Desk {
     }
 
     /// Who gives their word: it has to be said, and is never guessed.
-    pub(crate) fn signer(&self) -> Result<Handle, Failure> {
+    pub fn signer(&self) -> Result<Handle, Failure> {
         match &self.settings.speaker {
             Some(speaker) => self.known(speaker),
             None => Err(
@@ -308,7 +326,7 @@ impl Desk {
     }
 
     /// The release's identity, as its artifacts stand now.
-    pub(crate) fn release(&self) -> Result<Digest, String> {
+    pub fn release(&self) -> Result<Digest, String> {
         let artifacts: Vec<&str> = self
             .contract
             .release
@@ -327,13 +345,13 @@ impl Desk {
     }
 
     /// What the gate needs to know of the present moment.
-    pub(crate) fn readings(&mut self, at_launch: bool) -> Result<Readings, Failure> {
+    pub fn readings(&mut self, at_launch: bool) -> Result<Readings, Failure> {
         let release = self.release();
         self.readings_of(release, at_launch)
     }
 
     /// The same, of a release that was read before.
-    pub(crate) fn readings_of(
+    pub fn readings_of(
         &mut self,
         release: Result<Digest, String>,
         at_launch: bool,
@@ -370,7 +388,7 @@ impl Desk {
     }
 
     /// Who sits in the room now.
-    pub(crate) fn present(&mut self) -> Result<BTreeSet<Handle>, Failure> {
+    pub fn present(&mut self) -> Result<BTreeSet<Handle>, Failure> {
         let prefix = self.seat("");
         let leases = self.log.leases(&prefix, Timestamp::now())?;
         let names = leases
@@ -383,7 +401,7 @@ impl Desk {
     }
 
     /// The name of the lease that keeps a person's seat in the room.
-    pub(crate) fn seat(&self, who: &str) -> String {
+    pub fn seat(&self, who: &str) -> String {
         if who.is_empty() {
             format!("room/{}/", self.plan.handoff)
         } else {
@@ -392,13 +410,13 @@ impl Desk {
     }
 
     /// The world in which commands outside a run are carried out.
-    pub(crate) fn quiet_world(&self) -> Result<RealWorld, Failure> {
+    pub fn quiet_world(&self) -> Result<RealWorld, Failure> {
         let own = self.settings.own_folder();
         Ok(RealWorld::quiet(self.shell()?, own))
     }
 
     /// Where commands are carried out.
-    pub(crate) fn shell(&self) -> Result<Shell, Failure> {
+    pub fn shell(&self) -> Result<Shell, Failure> {
         Ok(Shell::new(
             self.settings.folder.clone(),
             self.settings.own_folder().join("attempts"),
@@ -408,12 +426,12 @@ impl Desk {
     }
 
     /// What connects to hosts behind ssh.
-    pub(crate) fn ssh(&self) -> Ssh {
+    pub fn ssh(&self) -> Ssh {
         Ssh::new(&self.settings.ssh)
     }
 
     /// The run that is meant: as said, or the latest of this handoff that is not over.
-    pub(crate) fn open_run(&mut self) -> Result<RunId, Failure> {
+    pub fn open_run(&mut self) -> Result<RunId, Failure> {
         if let Some(run) = &self.settings.run {
             return Ok(run.clone());
         }
@@ -423,7 +441,7 @@ impl Desk {
     }
 
     /// The run that the room talks about: as said, or the open one.
-    pub(crate) fn talked_about(&mut self) -> Result<Option<RunId>, Failure> {
+    pub fn talked_about(&mut self) -> Result<Option<RunId>, Failure> {
         if let Some(run) = &self.settings.run {
             // Nothing is said about a run that there is not.
             let _there = fold(&mut self.log, run)?;
@@ -433,7 +451,7 @@ impl Desk {
     }
 
     /// The latest run, open or over.
-    pub(crate) fn latest_run(&mut self) -> Result<RunId, Failure> {
+    pub fn latest_run(&mut self) -> Result<RunId, Failure> {
         if let Some(run) = &self.settings.run {
             return Ok(run.clone());
         }
@@ -443,11 +461,7 @@ impl Desk {
     }
 
     /// Every entry of a run, in its order.
-    pub(crate) fn each_of(
-        &mut self,
-        run: &RunId,
-        mut take: impl FnMut(Entry),
-    ) -> Result<(), Failure> {
+    pub fn each_of(&mut self, run: &RunId, mut take: impl FnMut(Entry)) -> Result<(), Failure> {
         let mut after = Seq(0);
         loop {
             let page = self.log.read_run(run, after, PAGE)?;
@@ -460,18 +474,18 @@ impl Desk {
     }
 
     /// Keeps a value as a blob.
-    pub(crate) fn keep(&mut self, value: &impl serde::Serialize) -> Result<Digest, Failure> {
+    pub fn keep(&mut self, value: &impl serde::Serialize) -> Result<Digest, Failure> {
         self.keep_bytes(&canonical(value))
     }
 
     /// Keeps bytes under their digest.
-    pub(crate) fn keep_bytes(&mut self, bytes: &[u8]) -> Result<Digest, Failure> {
+    pub fn keep_bytes(&mut self, bytes: &[u8]) -> Result<Digest, Failure> {
         Ok(self.log.put(bytes)?)
     }
 }
 
 /// The zone in which the window is written, else the one of this machine.
-pub(crate) fn zone_of(plan: &Plan) -> TimeZone {
+pub fn zone_of(plan: &Plan) -> TimeZone {
     let window = plan.contract.launch.window;
     window
         .and_then(|window| Offset::from_seconds(window.offset_s).ok())
@@ -479,13 +493,13 @@ pub(crate) fn zone_of(plan: &Plan) -> TimeZone {
 }
 
 /// This very program, which is also the wrapper of attempts.
-pub(crate) fn program() -> Result<PathBuf, Failure> {
+pub fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe()
         .map_err(|error| Failure::part("cannot find Baton itself").because(&error))
 }
 
 /// A fresh random number, for ids and salts.
-pub(crate) fn draw() -> u64 {
+pub fn draw() -> u64 {
     random()
 }
 
@@ -517,7 +531,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::args::Global;
 
     #[test]
     fn what_was_decided_before_somebody_spoke_is_not_appended() {
@@ -535,14 +548,14 @@ mod tests {
         let file = folder.path().join("handoff.yaml");
         fs::write(&file, contract).unwrap();
         fs::write(folder.path().join("runbook.md"), runbook).unwrap();
-        let settings = Settings::resolve(&Global {
+        let settings = Settings {
+            folder: folder.path().to_owned(),
+            home: folder.path().join("home"),
             file,
             speaker: None,
             run: None,
-            format: crate::args::Format::Text,
-            yes: false,
-        });
-        let settings = settings.unwrap();
+            ssh: PathBuf::from("ssh"),
+        };
         let open = || Desk::open(&settings).unwrap();
         let (mut first, mut second) = (open(), open());
         let says = |text: &str| {

@@ -5,35 +5,59 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use baton_core::diag::{Code, Note, Severity};
+use baton_core::diag::{Code, FileKind, Note, Severity};
 use baton_core::handoff::contract::{self, Contract};
 use baton_core::handoff::plan::{self, Linted};
 use baton_core::handoff::runbook::{self, Runbook};
 
+use super::Settings;
 use crate::failure::{Failure, Kind};
-use crate::render::Sources;
-use crate::settings::Settings;
 
 /// The most a contract or a runbook may have; the readers refuse more, this
 /// keeps such a file out of memory.
 const FILE_MOST: u64 = 16 * 1024 * 1024;
+
+/// The texts that notes point into.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Name and text of the contract.
+    pub contract: (String, String),
+    /// Name and text of the runbook.
+    pub runbook: (String, String),
+}
+
+impl Sources {
+    /// The name of a file, as it was given.
+    pub fn name(&self, file: FileKind) -> &str {
+        &self.of(file).0
+    }
+
+    /// Name and text of a file.
+    pub fn of(&self, file: FileKind) -> &(String, String) {
+        match file {
+            FileKind::Contract => &self.contract,
+            FileKind::Runbook => &self.runbook,
+        }
+    }
+}
+
 /// Both files, as far as they could be read.
-pub(crate) struct Files {
+pub struct Files {
     /// The contract, when it could be read.
-    pub(crate) contract: Option<Contract>,
+    pub contract: Option<Contract>,
     /// The runbook, when it could be read.
-    pub(crate) runbook: Option<Runbook>,
+    pub runbook: Option<Runbook>,
     /// Everything that is wrong with them, in the order of the files.
-    pub(crate) notes: Vec<Note>,
+    pub notes: Vec<Note>,
     /// Their texts.
-    pub(crate) sources: Sources,
+    pub sources: Sources,
     /// What was looked up for the plan, when both could be read.
     pub(super) linted: Option<Linted>,
 }
 
 impl Files {
     /// Reads both files and says everything that is wrong with them.
-    pub(crate) fn read(settings: &Settings) -> Result<Self, Failure> {
+    pub fn read(settings: &Settings) -> Result<Self, Failure> {
         let bytes = read_bounded(&settings.file)?;
         let (contract, mut notes) = contract::parse(&bytes);
         let mut sources = Sources {
@@ -85,14 +109,14 @@ impl Files {
     }
 
     /// How many of the notes are more than warnings.
-    pub(crate) fn errors(&self) -> usize {
+    pub fn errors(&self) -> usize {
         let is_error = |note: &&Note| note.severity != Severity::Warning;
         self.notes.iter().filter(is_error).count()
     }
 
     /// Whether anything makes the files unusable: an error that is not one of
     /// the gate's blockers, which a waiver may set aside.
-    pub(crate) fn broken(&self) -> bool {
+    pub fn broken(&self) -> bool {
         self.contract.is_none()
             || self.runbook.is_none()
             || self.notes.iter().any(|note| {

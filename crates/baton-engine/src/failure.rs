@@ -1,7 +1,8 @@
-//! Everything that can go wrong in a command, in one shape.
+//! Everything that can go wrong in what a person asks for, in one shape.
 //!
-//! The kind gives the exit status; the text is `cannot …: why`, then hints.
-//! Every error of the crates below becomes a failure here and nowhere else.
+//! The text is `cannot …: why`, then hints. Every error of the crates below
+//! becomes a failure here and nowhere else. What a kind is at an edge (an exit
+//! status, an HTTP status) is that edge's to say.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -9,15 +10,14 @@ use std::path::Path;
 
 use baton_core::ledger::clock::ClockWentBack;
 use baton_core::run::Illegal;
-use baton_engine::drive::DriveError;
-use baton_engine::world::Lost;
 use baton_store::StoreError;
 
-use crate::exit::Exit;
+use crate::drive::DriveError;
+use crate::world::Lost;
 
 /// What kind of trouble.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// The command was used in a way that cannot work here.
     Use,
     /// The files are invalid.
@@ -32,33 +32,22 @@ pub(crate) enum Kind {
     Bug,
 }
 
-impl Kind {
-    /// The exit status of this kind.
-    pub(crate) fn exit(self) -> Exit {
-        match self {
-            Self::Use | Self::Files | Self::Held => Exit::Wrong,
-            Self::Part => Exit::Unknown,
-            Self::Refused => Exit::Bad,
-            Self::Bug => Exit::Bug,
-        }
-    }
-}
-
 /// Something that went wrong.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     /// What kind.
-    pub(crate) kind: Kind,
+    pub kind: Kind,
     /// What cannot be done, or is so, in a sentence.
-    pub(crate) message: String,
+    pub message: String,
     /// Why, from the outside in.
-    pub(crate) causes: Vec<String>,
+    pub causes: Vec<String>,
     /// What would make it pass.
-    pub(crate) hints: Vec<String>,
+    pub hints: Vec<String>,
 }
 
 impl Failure {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    /// Trouble of this kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
@@ -68,22 +57,22 @@ impl Failure {
     }
 
     /// Wrong use.
-    pub(crate) fn wrong(message: impl Into<String>) -> Self {
+    pub fn wrong(message: impl Into<String>) -> Self {
         Self::new(Kind::Use, message)
     }
 
     /// Not allowed now.
-    pub(crate) fn refused(message: impl Into<String>) -> Self {
+    pub fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused, message)
     }
 
     /// A needed part cannot be used.
-    pub(crate) fn part(message: impl Into<String>) -> Self {
+    pub fn part(message: impl Into<String>) -> Self {
         Self::new(Kind::Part, message)
     }
 
     /// A file or folder that cannot be written.
-    pub(crate) fn unwritten(path: &Path, error: &io::Error) -> Self {
+    pub fn unwritten(path: &Path, error: &io::Error) -> Self {
         let failure = Self::part(format!("cannot write {}", path.display())).because(error);
         match error.kind() {
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
@@ -98,14 +87,14 @@ impl Failure {
 
     /// Adds what would make it pass.
     #[must_use]
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// Adds the chain of reasons of an error.
     #[must_use]
-    pub(crate) fn because(mut self, error: &dyn Error) -> Self {
+    pub fn because(mut self, error: &dyn Error) -> Self {
         let mut cause = Some(error);
         while let Some(error) = cause {
             self.causes.push(error.to_string());
