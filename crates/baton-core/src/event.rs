@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{
     AttemptId, Component, CriterionId, Digest, EnvName, Epoch, ExpectationId, Handle, HostName,
-    LessonId, MeasureId, RunId, StepId, TeamName,
+    LessonId, MeasureId, RoleName, RunId, StepId, TeamName,
 };
 use crate::parity::{Mark, RoundTrip};
 use crate::time::Duration;
@@ -158,12 +158,31 @@ pub enum Event {
     Voted {
         /// Go, or no-go.
         go: bool,
-        /// How sure, 1 to 5.
-        confidence: u8,
+        /// How sure, 1 to 5, in votes of before it was kept closed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confidence: Option<u8>,
+        /// How sure, closed until every role has voted: SHA-256 over salt, a
+        /// zero byte and the number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commitment: Option<Digest>,
         /// Why.
         because: Option<String>,
         /// The content voted on.
         content: Digest,
+    },
+    /// How sure a person was was opened, after every role had voted.
+    ConfidenceOpened {
+        /// Of which vote of theirs.
+        commitment: Digest,
+        /// How sure, 1 to 5.
+        confidence: u8,
+        /// The salt that was committed to.
+        salt: String,
+    },
+    /// A no-go or a gap in confidence was talked through in the room.
+    Talked {
+        /// What came of it.
+        text: String,
     },
 
     // A run.
@@ -241,6 +260,33 @@ pub enum Event {
     },
     /// A person lets the run go on.
     Resumed,
+    /// Nobody of a role is in the room any more: the run pauses at the next safe
+    /// point until somebody is.
+    RoleLost {
+        /// Which.
+        role: RoleName,
+        /// Those of the role who were there before; nobody, when that is not known.
+        gone: Vec<Handle>,
+        /// Those who are called.
+        called: Vec<Handle>,
+    },
+    /// Somebody of a lost role is in the room again.
+    RoleCovered {
+        /// Which.
+        role: RoleName,
+        /// Who.
+        by: Vec<Handle>,
+    },
+    /// Nobody answered for a step in time, and the next in the chain are called.
+    Escalated {
+        /// The step.
+        step: StepId,
+        /// Who is called now.
+        to: Vec<Handle>,
+        /// How long nobody answered, since the step began to wait or since
+        /// those before were called.
+        after: Duration,
+    },
     /// The launch-lead lets a run go on past the end of its window.
     WindowExtended {
         /// Why.

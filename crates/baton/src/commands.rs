@@ -69,7 +69,9 @@ fn at_desk(
     out: &Out,
 ) -> Result<Exit, Failure> {
     match command {
-        Command::Plan { environment } => plan::run(desk, out, environment.as_deref()),
+        Command::Plan { environment, print } => {
+            plan::run(desk, out, environment.as_deref(), print.as_deref())
+        }
         Command::Check { environment, now } => check::run(desk, out, environment.as_deref(), now),
         Command::Answer { id, value, team } => {
             agree::answer(desk, out, &id, &value, team.as_deref())
@@ -108,7 +110,7 @@ fn at_desk(
             until,
         } => waive::run(desk, out, &blocker, matches, because, &until),
         Command::Join => join::run(desk, out),
-        Command::Say { text } => word::say(desk, out, text),
+        Command::Say { text, talk } => word::say(desk, out, text, talk),
         Command::Vote {
             word,
             confidence,

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::story::{ByHand, How, Meaning, Resumed, Story, Took, Watched, Went, Word};
 use super::text::{colon, line, name, reason};
+use crate::diag::list;
 use crate::event::{Event, FenceRole, Leg, Outcome, RunKind};
 use crate::handoff::plan::Plan;
 use crate::id::{Handle, HostName, StepId};
@@ -120,6 +121,8 @@ fn weight(entry: &Entry) -> Weight {
         Event::Voted { go: false, .. }
         | Event::RetryCalled { .. }
         | Event::Paused { .. }
+        | Event::RoleLost { .. }
+        | Event::Escalated { .. }
         | Event::WindowExtended { .. }
         | Event::RollbackCalled { .. }
         | Event::StopCalled { .. }
@@ -192,6 +195,11 @@ fn stated(entry: &Entry, plan: &Plan, back: bool) -> Option<String> {
             };
             format!("The judge says {word}{}", colon(Some(&verdict.because)))
         }
+        Event::Escalated { step, to, after } => format!(
+            "{} called for {}: nobody answered for {after}",
+            are(to),
+            title(step)
+        ),
         Event::WatchEnded { because } => format!("The watch is over{}", colon(Some(because))),
         Event::AcceptedLive => format!("{by} took over the running release"),
         Event::RunEnded {
@@ -207,6 +215,7 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::Joined => format!("{by} came into the room"),
         Event::Left => format!("{by} left the room"),
         Event::Said { text } => format!("{by}: {}", line(text, super::text::TEXT_MOST)),
+        Event::Talked { text } => format!("{by} recorded the talk{}", colon(Some(text))),
         // How sure somebody was is theirs: it is asked in confidence and never told.
         Event::Voted { go, because, .. } => {
             let vote = if *go { "go" } else { "no-go" };
@@ -217,6 +226,10 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
             "{by} let the run go on past its window{}",
             colon(because.as_deref())
         ),
+        Event::RoleLost { role, gone, called } => lost(role, gone, called),
+        Event::RoleCovered { role, by } => {
+            format!("{} is covered: {} there", name(role), are(by))
+        }
         Event::RollbackCalled { because } => {
             format!("{by} called the way back{}", colon(because.as_deref()))
         }
@@ -353,6 +366,22 @@ fn watch_over(plan: &Plan, entry: &Entry, over: &Watched) -> String {
         .map_or_else(String::new, |lasted: Duration| format!(" after {lasted}"));
     let what = watched(plan, &over.step);
     format!("The watch of {what} ended{lasted}{}", colon(because))
+}
+
+fn lost(role: &str, gone: &[Handle], called: &[Handle]) -> String {
+    let why = match gone {
+        [] => "nobody of it is in the room".to_owned(),
+        gone => format!("{} gone", are(gone)),
+    };
+    let (called, role) = (are(called), name(role));
+    format!("{called} called for {role}: {why}; the run pauses until somebody is there")
+}
+
+/// People, and what they are: `omar is`, `omar and pia are`.
+fn are(people: &[Handle]) -> String {
+    let verb = if people.len() == 1 { "is" } else { "are" };
+    let names: Vec<String> = people.iter().map(|by| name(by)).collect();
+    format!("{} {verb}", list(&names, 6))
 }
 
 /// What is watched: a step's change, or the whole release.

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::Word;
+use crate::commands::agree::{close_confidence, open_answers};
 use crate::commands::drive::{asked, drive, driven_by, interrupts, undriven};
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
@@ -41,14 +42,19 @@ pub(crate) fn next(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     };
     let state = fold(&mut desk.log, &run)?;
     let all = waits(&state, Timestamp::now());
-    let (mine, others): (Vec<_>, Vec<_>) =
-        all.iter().partition(|waiting| waiting.people.contains(&me));
+    let (mine, others): (Vec<_>, Vec<_>) = all.iter().partition(|waiting| {
+        let mut called = waiting.people.iter().chain(&waiting.escalated_to);
+        called.any(|by| *by == me)
+    });
     if out.json {
         let next: Vec<_> = mine
             .iter()
             .map(|waiting| {
                 let (says, command) = asked(waiting);
-                json!({ "step": waiting.step, "hosts": waiting.hosts, "says": says, "command": command })
+                json!({
+                    "step": waiting.step, "hosts": waiting.hosts, "says": says,
+                    "command": command, "escalated_to": waiting.escalated_to,
+                })
             })
             .collect();
         out.json(&json!({ "format": 1, "run": run, "for": me, "next": next }));
@@ -187,13 +193,7 @@ pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Res
         .any(|waiting| matches!(waiting.ask, Ask::Decide { harm: true, .. }));
     if state.paused.is_some() || harmed {
         let _state = desk.say_in_run(&run, &me, Event::Resumed)?;
-    } else if let (true, Some(waiting)) = (extends, all.first()) {
-        if !waiting.people.contains(&me) {
-            let who = baton_core::diag::list(&waiting.people, 4);
-            return Err(Failure::refused(format!(
-                "only {who} may let the run go on past its window"
-            )));
-        }
+    } else if extends {
         let _state = desk.say_in_run(&run, &me, Event::WindowExtended { because })?;
     }
     match driven_by(desk, &run)? {
@@ -238,20 +238,12 @@ pub(crate) fn stop(desk: &mut Desk, out: &Out, because: Option<String>) -> Resul
 /// `baton accept --live`.
 pub(crate) fn accept_live(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     let me = desk.signer()?;
-    let receivers = desk.contract.members(&desk.contract.to).unwrap_or_default();
-    if !receivers.contains(&me) {
-        let who = baton_core::diag::list(&receivers, 4).replace(" and ", " or ");
-        return Err(Failure::refused(format!(
-            "{} takes over: {who}, not {me}",
-            desk.contract.to.value
-        )));
-    }
     let says = format!("{} took over {}", me, desk.contract.name.value);
     said(desk, out, Event::AcceptedLive, &says, false)
 }
 
 /// `baton say`.
-pub(crate) fn say(desk: &mut Desk, out: &Out, text: String) -> Result<Exit, Failure> {
+pub(crate) fn say(desk: &mut Desk, out: &Out, text: String, talk: bool) -> Result<Exit, Failure> {
     /// The most a message may have: what people read while it matters.
     const TEXT_MOST: usize = 4000;
     let me = desk.me()?;
@@ -261,7 +253,12 @@ pub(crate) fn say(desk: &mut Desk, out: &Out, text: String) -> Result<Exit, Fail
         )));
     }
     let run = desk.talked_about()?;
-    let _entries = desk.append(&me, run.as_ref(), vec![Event::Said { text }])?;
+    let event = if talk {
+        Event::Talked { text }
+    } else {
+        Event::Said { text }
+    };
+    let _entries = desk.append(&me, run.as_ref(), vec![event])?;
     spoken(out, run.as_ref(), &me, "said");
     Ok(Exit::Good)
 }
@@ -283,11 +280,13 @@ pub(crate) fn vote(
     let run = desk.talked_about()?;
     let vote = Event::Voted {
         go,
-        confidence,
+        confidence: None,
+        commitment: Some(close_confidence(desk, &me, confidence)?),
         because,
         content,
     };
     let _entries = desk.append(&me, run.as_ref(), vec![vote])?;
+    open_answers(desk)?;
     let says = format!("{me} votes {}", if go { "go" } else { "no-go" });
     spoken(out, run.as_ref(), &me, &says);
     Ok(Exit::Good)

@@ -8,7 +8,7 @@ use pulldown_cmark::{Event as Mark, Options, Parser, Tag};
 
 use super::build::{Tale, opened, plan, step, verdict};
 use super::*;
-use crate::id::{AttemptId, Digest, Epoch};
+use crate::id::{AttemptId, Digest, Epoch, RoleName};
 
 /// Texts that try to be markup, commands of a terminal, or more than one line.
 const HOSTILE: [&str; 12] = [
@@ -91,7 +91,8 @@ fn of_people() -> impl Strategy<Value = Event> {
     let vote =
         (any::<bool>(), any::<u8>(), why()).prop_map(|(go, confidence, because)| Event::Voted {
             go,
-            confidence,
+            confidence: Some(confidence),
+            commitment: None,
             because,
             content: Digest::of(b""),
         });
@@ -108,12 +109,28 @@ fn of_people() -> impl Strategy<Value = Event> {
         why().prop_map(|because| Event::RollbackCalled { because }),
         why().prop_map(|because| Event::StopCalled { because }),
         text().prop_map(|text| Event::Said { text }),
+        text().prop_map(|text| Event::Talked { text }),
         Just(Event::AcceptedLive),
         Just(Event::Joined),
         text().prop_map(|id| kept(&id, &["shop", "|", "`"])),
         (text(), text()).prop_map(|(id, how)| Event::LessonMet {
             lesson: id.as_str().into(),
             how
+        }),
+    ]
+}
+
+fn of_staff() -> impl Strategy<Value = Event> {
+    let people = || vec(text().prop_map(|by| Handle::from(by.as_str())), 0..3);
+    let role = || text().prop_map(|role| RoleName::from(role.as_str()));
+    let lost = (role(), people(), people());
+    prop_oneof![
+        lost.prop_map(|(role, gone, called)| Event::RoleLost { role, gone, called }),
+        (role(), people()).prop_map(|(role, by)| Event::RoleCovered { role, by }),
+        (step_id(), people()).prop_map(|(step, to)| Event::Escalated {
+            step,
+            to,
+            after: Duration::from_secs(300),
         }),
     ]
 }
@@ -158,7 +175,8 @@ fn of_the_run() -> impl Strategy<Value = Event> {
 }
 
 fn wild() -> impl Strategy<Value = Tale> {
-    let event = prop_oneof![5 => of_attempts(), 3 => of_people(), 2 => of_the_run()];
+    let event =
+        prop_oneof![5 => of_attempts(), 3 => of_people(), 1 => of_staff(), 2 => of_the_run()];
     let by = proptest::sample::select(vec!["baton", "lee", "dana", "pia", "*|`<b>"]);
     vec((event, by, 0_u64..100), 0..60).prop_map(|entries| {
         let mut tale = Tale::new();

@@ -1,8 +1,9 @@
 //! `apply`: one entry moves the state, or is illegal here.
 
 use super::{Attempt, Call, Illegal, Mode, Place, State};
+use crate::diag::list;
 use crate::event::{Event, Leg, Outcome, RunKind};
-use crate::id::{Digest, Epoch, HostName, StepId};
+use crate::id::{Digest, Epoch, Handle, HostName, StepId};
 use crate::ledger::Entry;
 use crate::parity::{Mark, RoundTrip};
 
@@ -24,17 +25,36 @@ impl State {
             return illegal("the entry belongs to another run");
         }
         if let Some((outcome, _)) = self.ended() {
-            let talk = matches!(
-                entry.event,
-                Event::Said { .. } | Event::Joined | Event::Left | Event::Voted { .. }
-            );
-            if !talk {
+            if !talk(&entry.event) {
                 return illegal(format!("the run is over: it {}", said(outcome)));
             }
         }
+        let about = self.about(&entry.event);
         self.apply_event(entry)?;
+        if let Some(i) = about {
+            self.stir(i, entry.at);
+            if self.leg == Leg::Back {
+                // Places are undone one after the other: the next waits from now on.
+                self.went_on = entry.at;
+            }
+        }
+        if matches!(entry.event, Event::Resumed | Event::WindowExtended { .. }) {
+            self.went_on = entry.at;
+        }
         self.last = entry.seq;
         Ok(())
+    }
+
+    /// The step about which something is done or said.
+    fn about(&self, event: &Event) -> Option<usize> {
+        match event {
+            Event::AttemptEnded { attempt, .. } => self.active.get(attempt).map(|a| a.place.0),
+            Event::StepDone { step, .. }
+            | Event::StepApproved { step }
+            | Event::RetryCalled { step, .. }
+            | Event::StepSkipped { step, .. } => self.step_index(step).ok(),
+            _ => None,
+        }
     }
 
     /// One row for each event of a run.
@@ -64,10 +84,10 @@ impl State {
             Event::RetryCalled { step, host } => self.retry(step, host.as_ref()),
             Event::Paused { because } => self.pause(Call::of(entry, because)),
             Event::Resumed => self.resumed(),
-            Event::WindowExtended { .. } => {
-                self.extended = true;
-                Ok(())
-            }
+            Event::WindowExtended { .. } => self.extended_by(&entry.by),
+            Event::RoleLost { role, gone, called } => self.role_lost(role, gone, called),
+            Event::RoleCovered { role, by } => self.role_covered(entry, role, by),
+            Event::Escalated { step, to, .. } => self.escalated(entry, step, to),
             Event::RollbackCalled { because } => self.call_back(Call::of(entry, because)),
             Event::StopCalled { because } => {
                 self.stop = Some(Call::of(entry, because));
@@ -78,7 +98,7 @@ impl State {
                 leg,
                 planned,
                 because,
-            } => self.leg_began(*leg, *planned, because),
+            } => self.leg_began(entry.at, (*leg, *planned, because)),
             Event::Fingerprinted {
                 mark: Some(mark),
                 fingerprint,
@@ -96,12 +116,12 @@ impl State {
                 learned,
             } => self.watch_began(entry, step.as_ref(), *stage, learned),
             Event::Judged { samples, verdict } => self.judged(entry, samples, verdict),
-            Event::WatchEnded { .. } => self.watch_ended(),
-            Event::AcceptedLive => self.taken_over(),
+            Event::WatchEnded { .. } => self.watch_ended(entry.at),
+            Event::AcceptedLive => self.taken_over(&entry.by),
             Event::RunEnded {
                 outcome, because, ..
             } => self.run_over(*outcome, because),
-            Event::Said { .. } | Event::Joined | Event::Left | Event::Voted { .. } => Ok(()),
+            event if talk(event) => Ok(()),
             other => illegal(format!("this belongs to no run: {other:?}")),
         }
     }
@@ -126,7 +146,13 @@ impl State {
         Ok(())
     }
 
-    fn taken_over(&mut self) -> Result<(), Illegal> {
+    fn taken_over(&mut self, by: &Handle) -> Result<(), Illegal> {
+        let contract = &self.plan.contract;
+        let receivers = contract.members(&contract.to).unwrap_or_default();
+        if !receivers.contains(by) {
+            let who = either(&receivers);
+            return illegal(format!("{} takes over: {who}, not {by}", &*contract.to));
+        }
         if !self.awaits_acceptance() {
             return illegal("the release is not yet carried out and watched to the end");
         }
@@ -172,7 +198,7 @@ impl State {
         }
     }
 
-    pub(super) fn step_index(&self, step: &StepId) -> Result<usize, Illegal> {
+    pub(in crate::run) fn step_index(&self, step: &StepId) -> Result<usize, Illegal> {
         match self.index.get(step) {
             Some(i) => Ok(*i),
             None => illegal(format!("the plan has no step {step}")),
@@ -186,6 +212,24 @@ impl State {
         self.epoch = epoch;
         Ok(())
     }
+}
+
+/// What is said in the room and changes nothing of the run.
+fn talk(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Said { .. }
+            | Event::Talked { .. }
+            | Event::Joined
+            | Event::Left
+            | Event::Voted { .. }
+            | Event::ConfidenceOpened { .. }
+    )
+}
+
+/// Those of whom any will do.
+fn either(people: &[Handle]) -> String {
+    list(people, 4).replace(" and ", " or ")
 }
 
 /// How a run ended, to follow `it`.
