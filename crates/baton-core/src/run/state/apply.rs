@@ -24,10 +24,10 @@ impl State {
         if entry.run.as_ref() != Some(&self.run) {
             return illegal("the entry belongs to another run");
         }
-        if let Some((outcome, _)) = self.ended() {
-            if !talk(&entry.event) {
-                return illegal(format!("the run is over: it {}", said(outcome)));
-            }
+        if let Some((outcome, _)) = self.ended()
+            && !talk(&entry.event)
+        {
+            return illegal(format!("the run is over: it {}", said(outcome)));
         }
         let about = self.about(&entry.event);
         self.apply_event(entry)?;

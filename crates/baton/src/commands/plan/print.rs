@@ -13,7 +13,7 @@ use baton_core::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{Clock, about, begins, people, place, takes};
-use crate::failure::Failure;
+use baton_engine::failure::Failure;
 
 /// How it looks: one column, black on white, no step cut by the end of a page.
 const STYLE: &str = "\
