@@ -134,12 +134,8 @@ fn check_no_go(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note
 }
 
 fn check_roles(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note>) {
-    for (role, held) in &case.plan.contract.roles {
-        let mut people: Vec<Handle> = Vec::new();
-        for who in held.owner.iter().chain(&held.backup) {
-            let more = case.members(who).into_iter();
-            people.extend(more.filter(|by| !people.contains(by)).collect::<Vec<_>>());
-        }
+    for role in case.plan.contract.roles.keys() {
+        let people = case.plan.contract.holders(role);
         let said = list(&case.people(&people), usize::MAX).replace(" and ", " or ");
         let owner = people.first();
         let by = owner.map_or("HANDLE", |by| by.as_str());

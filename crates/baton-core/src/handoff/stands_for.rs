@@ -24,6 +24,23 @@ impl Contract {
         })
     }
 
+    /// The people who hold a role, then those who stand in, each once; nobody
+    /// for a role the contract does not have.
+    pub fn holders(&self, role: &str) -> Vec<Handle> {
+        let role = self.roles.get(role);
+        let held = role
+            .into_iter()
+            .flat_map(|role| [&role.owner, &role.backup])
+            .flatten();
+        let mut people = Vec::new();
+        for person in held.filter_map(|who| self.members(who)).flatten() {
+            if !people.contains(&person) {
+                people.push(person);
+            }
+        }
+        people
+    }
+
     /// The people of a team, or the person; roles are no part of it, so that no
     /// role can stand for itself.
     pub(crate) fn team_or_person(&self, who: &str) -> Option<Vec<Handle>> {

@@ -144,6 +144,9 @@ fn no_changing_step_begins_past_the_window_without_a_word() {
         (toy.did(), toy.asks()),
         (vec!["run a h0"], vec![Ask::ExtendWindow])
     );
+    let stranger = toy.try_say("pia", Event::WindowExtended { because: None });
+    let why = "only dana or omar may let the run go on past its window, not pia";
+    assert_eq!(stranger.unwrap_err().0, why);
     toy.say("dana", Event::WindowExtended { because: None });
     assert_eq!(toy.go(), Next::Wait(None));
     assert_eq!(toy.did(), ["run a h0", "run b h0"]);
@@ -373,6 +376,8 @@ fn a_launch_is_over_when_the_receiver_takes_over_and_not_before() {
     let mut toy = Toy::launch(three());
     assert!(toy.try_say("omar", Event::AcceptedLive).is_err());
     assert_eq!(toy.go(), Next::Wait(None));
+    let giver = toy.try_say("dana", Event::AcceptedLive);
+    assert_eq!(giver.unwrap_err().0, "ops takes over: omar, not dana");
     toy.say("omar", Event::AcceptedLive);
     assert_eq!(toy.go(), Next::Halt);
     assert_eq!(toy.outcome(), Some(Outcome::Succeeded));

@@ -66,7 +66,7 @@ pub enum Ask {
 /// Everything people are asked for now, in the order of the plan. Empty while
 /// machines work, and when the run is over.
 pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
-    let of_role = |role: &str| holders(state, role);
+    let of_role = |role: &str| state.plan.contract.holders(role);
     let plain = |people, ask| Waiting {
         step: None,
         hosts: Vec::new(),
@@ -117,23 +117,6 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
         waits.push(plain(receivers, Ask::AcceptLive));
     }
     waits
-}
-
-/// The people who hold a role, then those who stand in.
-fn holders(state: &State, role: &str) -> Vec<Handle> {
-    let contract = &state.plan.contract;
-    let role = contract.roles.get(role);
-    let held = role
-        .into_iter()
-        .flat_map(|role| [&role.owner, &role.backup])
-        .flatten();
-    let mut people = Vec::new();
-    for person in held.filter_map(|who| contract.members(who)).flatten() {
-        if !people.contains(&person) {
-            people.push(person);
-        }
-    }
-    people
 }
 
 fn undo_waits(state: &State) -> Option<Waiting> {
@@ -202,7 +185,7 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
         }
     }
     if state.past_window(step, now) {
-        let people = holders(state, "launch-lead");
+        let people = state.plan.contract.holders("launch-lead");
         return Some(Waiting {
             step: Some(step.id().clone()),
             hosts: Vec::new(),

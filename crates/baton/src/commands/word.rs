@@ -187,13 +187,7 @@ pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Res
         .any(|waiting| matches!(waiting.ask, Ask::Decide { harm: true, .. }));
     if state.paused.is_some() || harmed {
         let _state = desk.say_in_run(&run, &me, Event::Resumed)?;
-    } else if let (true, Some(waiting)) = (extends, all.first()) {
-        if !waiting.people.contains(&me) {
-            let who = baton_core::diag::list(&waiting.people, 4);
-            return Err(Failure::refused(format!(
-                "only {who} may let the run go on past its window"
-            )));
-        }
+    } else if extends {
         let _state = desk.say_in_run(&run, &me, Event::WindowExtended { because })?;
     }
     match driven_by(desk, &run)? {
@@ -238,14 +232,6 @@ pub(crate) fn stop(desk: &mut Desk, out: &Out, because: Option<String>) -> Resul
 /// `baton accept --live`.
 pub(crate) fn accept_live(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     let me = desk.signer()?;
-    let receivers = desk.contract.members(&desk.contract.to).unwrap_or_default();
-    if !receivers.contains(&me) {
-        let who = baton_core::diag::list(&receivers, 4).replace(" and ", " or ");
-        return Err(Failure::refused(format!(
-            "{} takes over: {who}, not {me}",
-            desk.contract.to.value
-        )));
-    }
     let says = format!("{} took over {}", me, desk.contract.name.value);
     said(desk, out, Event::AcceptedLive, &says, false)
 }

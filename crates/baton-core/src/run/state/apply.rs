@@ -1,8 +1,9 @@
 //! `apply`: one entry moves the state, or is illegal here.
 
 use super::{Attempt, Call, Illegal, Mode, Place, State};
+use crate::diag::list;
 use crate::event::{Event, Leg, Outcome, RunKind};
-use crate::id::{Digest, Epoch, HostName, StepId};
+use crate::id::{Digest, Epoch, Handle, HostName, StepId};
 use crate::ledger::Entry;
 use crate::parity::{Mark, RoundTrip};
 
@@ -64,10 +65,7 @@ impl State {
             Event::RetryCalled { step, host } => self.retry(step, host.as_ref()),
             Event::Paused { because } => self.pause(Call::of(entry, because)),
             Event::Resumed => self.resumed(),
-            Event::WindowExtended { .. } => {
-                self.extended = true;
-                Ok(())
-            }
+            Event::WindowExtended { .. } => self.extended_by(&entry.by),
             Event::RollbackCalled { because } => self.call_back(Call::of(entry, because)),
             Event::StopCalled { because } => {
                 self.stop = Some(Call::of(entry, because));
@@ -97,7 +95,7 @@ impl State {
             } => self.watch_began(entry, step.as_ref(), *stage, learned),
             Event::Judged { samples, verdict } => self.judged(entry, samples, verdict),
             Event::WatchEnded { .. } => self.watch_ended(),
-            Event::AcceptedLive => self.taken_over(),
+            Event::AcceptedLive => self.taken_over(&entry.by),
             Event::RunEnded {
                 outcome, because, ..
             } => self.run_over(*outcome, because),
@@ -126,7 +124,13 @@ impl State {
         Ok(())
     }
 
-    fn taken_over(&mut self) -> Result<(), Illegal> {
+    fn taken_over(&mut self, by: &Handle) -> Result<(), Illegal> {
+        let contract = &self.plan.contract;
+        let receivers = contract.members(&contract.to).unwrap_or_default();
+        if !receivers.contains(by) {
+            let who = either(&receivers);
+            return illegal(format!("{} takes over: {who}, not {by}", &*contract.to));
+        }
         if !self.awaits_acceptance() {
             return illegal("the release is not yet carried out and watched to the end");
         }
@@ -186,6 +190,11 @@ impl State {
         self.epoch = epoch;
         Ok(())
     }
+}
+
+/// Those of whom any will do.
+fn either(people: &[Handle]) -> String {
+    list(people, 4).replace(" and ", " or ")
 }
 
 /// How a run ended, to follow `it`.

@@ -1,6 +1,6 @@
 //! What people say to a run: that a step is done, again, left out; halt, go on, turn back.
 
-use super::{Illegal, State, illegal};
+use super::{Illegal, State, either, illegal};
 use crate::diag::list;
 use crate::event::{FenceRole, Leg};
 use crate::id::{Handle, HostName, StepId};
@@ -32,6 +32,19 @@ impl State {
         self.rollback = Some(call);
         self.paused = None;
         self.thaw();
+        Ok(())
+    }
+
+    /// The launch-lead, or who stands in, answers for going on past the window.
+    pub(super) fn extended_by(&mut self, by: &Handle) -> Result<(), Illegal> {
+        let people = self.plan.contract.holders("launch-lead");
+        if !people.contains(by) {
+            let who = either(&people);
+            return illegal(format!(
+                "only {who} may let the run go on past its window, not {by}"
+            ));
+        }
+        self.extended = true;
         Ok(())
     }
 
