@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{
     AttemptId, Component, CriterionId, Digest, EnvName, Epoch, ExpectationId, Handle, HostName,
-    LessonId, MeasureId, RunId, StepId, TeamName,
+    LessonId, MeasureId, RoleName, RunId, StepId, TeamName,
 };
 use crate::parity::{Mark, RoundTrip};
 use crate::time::Duration;
@@ -241,6 +241,33 @@ pub enum Event {
     },
     /// A person lets the run go on.
     Resumed,
+    /// Nobody of a role is in the room any more: the run pauses at the next safe
+    /// point until somebody is.
+    RoleLost {
+        /// Which.
+        role: RoleName,
+        /// Those of the role who were there before; nobody, when that is not known.
+        gone: Vec<Handle>,
+        /// Those who are called.
+        called: Vec<Handle>,
+    },
+    /// Somebody of a lost role is in the room again.
+    RoleCovered {
+        /// Which.
+        role: RoleName,
+        /// Who.
+        by: Vec<Handle>,
+    },
+    /// Nobody answered for a step in time, and the next in the chain are called.
+    Escalated {
+        /// The step.
+        step: StepId,
+        /// Who is called now.
+        to: Vec<Handle>,
+        /// How long nobody answered, since the step began to wait or since
+        /// those before were called.
+        after: Duration,
+    },
     /// The launch-lead lets a run go on past the end of its window.
     WindowExtended {
         /// Why.

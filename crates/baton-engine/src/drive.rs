@@ -17,6 +17,7 @@
 
 mod fold;
 mod past;
+mod roll;
 
 use std::collections::BTreeSet;
 
@@ -38,6 +39,7 @@ use crate::world::{Ended, Found, Lost, Wake, World};
 use fold::fold_past;
 pub use fold::{fold, plan};
 use past::Past;
+use roll::Roll;
 
 /// How long a driver's lease lasts unless renewed: long enough for a slow disk,
 /// short enough that nobody waits long for a dead one on another machine.
@@ -124,6 +126,7 @@ pub struct Driver<'a, L, W> {
     /// The fingerprint that is being taken.
     surveying: Option<Mark>,
     past: Past,
+    roll: Roll,
     leaving: bool,
 }
 
@@ -191,6 +194,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             begun: BTreeSet::new(),
             surveying: None,
             past,
+            roll: Roll::default(),
             leaving: false,
         };
         if driver.state.ended().is_none() {
@@ -212,6 +216,9 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             let now = self.world.now();
             believe(self.latest, now)?;
             self.latest = self.latest.max(now);
+            for event in self.roll.call(self.log, &self.state, now)? {
+                self.stage(event, BATON, true)?;
+            }
             let next = next(&self.state, &self.begun, now);
             if self.joined(&next)? {
                 continue;
@@ -566,7 +573,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
         // Now that the next commands are under way there is time for it.
         self.past.settle(self.world);
         self.world.probe(&self.state.probes())?;
-        match self.world.wait(until)? {
+        match self.world.wait(self.roll.until(&self.state, until))? {
             Wake::Ended(ended) => self.ended(ended)?,
             Wake::Surveyed(print) => self.surveyed(&print)?,
             Wake::Stirred => {}

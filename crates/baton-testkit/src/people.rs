@@ -111,6 +111,8 @@ impl Ground {
             Ask::Approve { .. } => Event::StepApproved { step: step? },
             Ask::ExtendWindow => Event::WindowExtended { because: None },
             Ask::Resume { .. } => Event::Resumed,
+            // Whoever is called sits down, and that is seen; it is nobody's word.
+            Ask::Cover { .. } => return None,
             Ask::AcceptLive => Event::AcceptedLive,
         };
         Some((by, event))

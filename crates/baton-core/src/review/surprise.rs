@@ -303,6 +303,13 @@ impl Surprises {
                 let index = self.add(entry.at, Kind::Pause, None, says);
                 self.pause = Some((index, entry.at, because.clone()));
             }
+            Event::RoleLost { role, .. } => {
+                let says = format!(
+                    "Nobody for {} was in the room, and the run paused",
+                    name(role)
+                );
+                let _index = self.add(entry.at, Kind::Pause, None, says);
+            }
             Event::WindowExtended { because } => {
                 let what = "let the run go on past its window";
                 self.overridden(plan, entry, "launch-lead", what, because.as_deref());

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::story::{ByHand, How, Meaning, Resumed, Story, Took, Watched, Went, Word};
 use super::text::{colon, line, name, reason};
+use crate::diag::list;
 use crate::event::{Event, FenceRole, Leg, Outcome, RunKind};
 use crate::handoff::plan::Plan;
 use crate::id::{Handle, HostName, StepId};
@@ -120,6 +121,8 @@ fn weight(entry: &Entry) -> Weight {
         Event::Voted { go: false, .. }
         | Event::RetryCalled { .. }
         | Event::Paused { .. }
+        | Event::RoleLost { .. }
+        | Event::Escalated { .. }
         | Event::WindowExtended { .. }
         | Event::RollbackCalled { .. }
         | Event::StopCalled { .. }
@@ -192,6 +195,11 @@ fn stated(entry: &Entry, plan: &Plan, back: bool) -> Option<String> {
             };
             format!("The judge says {word}{}", colon(Some(&verdict.because)))
         }
+        Event::Escalated { step, to, after } => format!(
+            "{} called for {}: nobody answered for {after}",
+            are(to),
+            title(step)
+        ),
         Event::WatchEnded { because } => format!("The watch is over{}", colon(Some(because))),
         Event::AcceptedLive => format!("{by} took over the running release"),
         Event::RunEnded {
@@ -217,6 +225,19 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
             "{by} let the run go on past its window{}",
             colon(because.as_deref())
         ),
+        Event::RoleLost { role, gone, called } => {
+            let why = if gone.is_empty() {
+                "nobody of it is in the room".to_owned()
+            } else {
+                let gone = are(gone);
+                format!("{gone} gone")
+            };
+            let (called, role) = (are(called), name(role));
+            format!("{called} called for {role}: {why}; the run pauses until somebody is there")
+        }
+        Event::RoleCovered { role, by } => {
+            format!("{} is covered: {} there", name(role), are(by))
+        }
         Event::RollbackCalled { because } => {
             format!("{by} called the way back{}", colon(because.as_deref()))
         }
@@ -353,6 +374,13 @@ fn watch_over(plan: &Plan, entry: &Entry, over: &Watched) -> String {
         .map_or_else(String::new, |lasted: Duration| format!(" after {lasted}"));
     let what = watched(plan, &over.step);
     format!("The watch of {what} ended{lasted}{}", colon(because))
+}
+
+/// People, and what they are: `omar is`, `omar and pia are`.
+fn are(people: &[Handle]) -> String {
+    let verb = if people.len() == 1 { "is" } else { "are" };
+    let names: Vec<String> = people.iter().map(|by| name(by)).collect();
+    format!("{} {verb}", list(&names, 6))
 }
 
 /// What is watched: a step's change, or the whole release.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::condition;
 use super::state::{Mode, Phase, Place, State, fence};
+use super::waits::waits;
 use crate::event::{Event, FenceRole, Leg, Outcome};
 use crate::handoff::contract::OnHarm;
 use crate::handoff::plan::Step;
@@ -86,7 +87,10 @@ fn choose(state: &State, now: Timestamp) -> Next {
         };
     }
     if state.leg == Leg::Back {
-        return back(state, busy);
+        return match back(state, busy) {
+            Next::Wait(until) if !busy => escalation(state, now, until),
+            chosen => chosen,
+        };
     }
     if let Some(turn) = turn(state) {
         return match state.unknown() {
@@ -99,7 +103,26 @@ fn choose(state: &State, now: Timestamp) -> Next {
     if state.paused.is_some() {
         return Next::Wait(None);
     }
-    forward(state, now)
+    if state.short_staffed() {
+        // Nothing new begins, but the judge goes on looking at what is in effect.
+        return watching(state, now).unwrap_or(Next::Wait(None));
+    }
+    match forward(state, now) {
+        Next::Wait(until) => escalation(state, now, until),
+        chosen => chosen,
+    }
+}
+
+/// A step that nobody answered for in time is escalated; else when that is due.
+fn escalation(state: &State, now: Timestamp, mut until: Option<Timestamp>) -> Next {
+    for waiting in waits(state, now) {
+        match state.escalates(&waiting) {
+            Some((due, event)) if due <= now => return Next::Record(event),
+            Some((due, _)) => until = earliest(until, Some(due)),
+            None => {}
+        }
+    }
+    Next::Wait(until)
 }
 
 /// Why the run cannot simply go on, and what follows from it.

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use crate::event::{Event, FenceRole, Leg, Outcome, RunKind, RunTerms};
 use crate::handoff::plan::{Plan, Step};
 use crate::handoff::runbook::Fence;
-use crate::id::{AttemptId, Digest, Epoch, Handle, HostName, RunId, Seq, StepId};
+use crate::id::{AttemptId, Digest, Epoch, Handle, HostName, RoleName, RunId, Seq, StepId};
 use crate::ledger::Entry;
 use crate::parity::{Collector, Mark, RoundTrip};
 use crate::watch::Judge;
@@ -63,6 +63,8 @@ pub struct State {
     pub extended: bool,
     /// Whether the receiver took over.
     pub accepted: bool,
+    /// Roles nobody of which is in the room, and who is called for each.
+    pub unstaffed: BTreeMap<RoleName, Vec<Handle>>,
     /// Variables that steps gave to later ones.
     pub outputs: BTreeMap<String, String>,
     /// What the judge is watching.
@@ -90,6 +92,8 @@ pub struct State {
     pub(super) doubted: BTreeSet<StepId>,
     pub(super) dependents: Arc<Vec<Vec<usize>>>,
     pub(super) index: Arc<BTreeMap<StepId, usize>>,
+    /// When the run as a whole last turned or went on after a halt.
+    pub(super) went_on: Timestamp,
     pub(super) last: Seq,
 }
 
@@ -159,7 +163,7 @@ pub struct Attempt {
     first: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct StepState {
     pub(super) cells: Vec<Cell>,
     pub(super) remaining: usize,
@@ -168,6 +172,10 @@ pub(super) struct StepState {
     pub(super) approved: BTreeSet<Handle>,
     /// Stages after which the judge has watched, for a step with `watch`.
     pub(super) watched: usize,
+    /// When something was last done about it, or people were called for it.
+    pub(super) since: Timestamp,
+    /// Those who were called since, because nobody answered.
+    pub(super) escalated: Vec<Handle>,
 }
 
 /// One step on one host, in the present leg.
@@ -274,6 +282,7 @@ impl State {
             stop: None,
             extended: false,
             accepted: false,
+            unstaffed: BTreeMap::new(),
             outputs: BTreeMap::new(),
             watch: None,
             watched: false,
@@ -289,9 +298,10 @@ impl State {
             doubted: BTreeSet::new(),
             dependents: Arc::new(dependents),
             index: Arc::new(index),
+            went_on: entry.at,
             last: entry.seq,
         };
-        state.begin_forward();
+        state.begin_forward(entry.at);
         Ok(state)
     }
 
@@ -441,7 +451,7 @@ impl State {
                 .is_some_and(|measures| !measures.is_empty())
     }
 
-    fn begin_forward(&mut self) {
+    fn begin_forward(&mut self, at: Timestamp) {
         self.steps = self
             .plan
             .steps
@@ -449,7 +459,12 @@ impl State {
             .map(|step| StepState {
                 cells: vec![Cell::default(); step.hosts().count()],
                 remaining: step.after_ids.len(),
-                ..StepState::default()
+                finished: false,
+                skipped: None,
+                approved: BTreeSet::new(),
+                watched: 0,
+                since: at,
+                escalated: Vec::new(),
             })
             .collect();
         self.ready = (0..self.steps.len())
@@ -469,13 +484,13 @@ impl State {
             .filter(|i| self.plan.steps[*i].elsewhere)
             .collect();
         for i in elsewhere {
-            self.finish(i);
+            self.finish(i, at);
         }
     }
 
     /// Marks a step finished and makes ready what waited for it; steps that
     /// belong to another environment are finished as soon as they are ready.
-    fn finish(&mut self, i: usize) {
+    fn finish(&mut self, i: usize, at: Timestamp) {
         let mut finished = vec![i];
         while let Some(i) = finished.pop() {
             self.steps[i].finished = true;
@@ -484,6 +499,7 @@ impl State {
                 self.steps[j].remaining -= 1;
                 if self.steps[j].remaining == 0 {
                     let _new = self.ready.insert(j);
+                    self.stir(j, at);
                     if self.plan.steps[j].elsewhere {
                         finished.push(j);
                     }
@@ -493,9 +509,9 @@ impl State {
     }
 
     /// Finishes a step whose stages are all complete and watched.
-    fn finish_if_complete(&mut self, i: usize) {
+    fn finish_if_complete(&mut self, i: usize, at: Timestamp) {
         if !self.steps[i].finished && self.open_stage(i).is_none() {
-            self.finish(i);
+            self.finish(i, at);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a run does, event by event, without store, world or threads.
 
 mod asked;
+mod staffed;
 mod toy;
 mod watched;
 
@@ -156,7 +157,7 @@ fn no_changing_step_begins_past_the_window_without_a_word() {
 fn only_the_right_team_approves() {
     let approve = json!({ "approve": { "count": 1, "of": "ops" } });
     let mut toy = Toy::launch(vec![step("a", &[], approve)]);
-    assert_eq!(toy.go(), Next::Wait(None));
+    toy.waits();
     assert_eq!(toy.asks(), [Ask::Approve { missing: 1 }]);
     let approved = || Event::StepApproved {
         step: StepId::from("a"),
@@ -205,7 +206,7 @@ fn conditions_and_other_environments_leave_steps_out() {
 fn a_persons_step_is_verified_and_a_failed_one_may_be_left_out() {
     let own = json!({ "run": null, "tasks": ["do it"], "verify": verified() });
     let mut toy = Toy::launch(vec![step("a", &[], own)]).failing("verify a h0");
-    assert_eq!(toy.go(), Next::Wait(None));
+    toy.waits();
     let tasks = vec!["do it".to_owned()];
     assert_eq!(toy.asks(), [Ask::Do { tasks }]);
     toy.say("dana", done("a"));
@@ -452,7 +453,7 @@ fn an_unknown_undo_of_what_failed_is_the_owners_to_settle() {
     let provable = json!({ "verify": verified() });
     let mut toy = Toy::launch(vec![step("a", &[], provable)]).failing("run a h0");
     toy.ends.push(("undo a h0", nobody_knows()));
-    assert_eq!(toy.go(), Next::Wait(None));
+    toy.waits();
     assert_eq!(toy.asks(), [Ask::SettleUndo]);
     assert_eq!(toy.did(), ["run a h0", "Back", "undo a h0"]);
     toy.say("dana", done("a"));
@@ -467,7 +468,7 @@ fn on_the_way_back_nothing_is_tried_again() {
     let mut toy = Toy::launch(vec![step("a", &[], json!({})), step("b", &[], json!({}))]);
     toy.ends.push(("run a h0", nobody_knows()));
     toy.ends.push(("run b h0", Ending::Exited { code: 1 }));
-    assert_eq!(toy.go(), Next::Wait(None));
+    toy.waits();
     assert_eq!(toy.asks(), [Ask::SettleRun]);
     assert_eq!(toy.did(), ["run a h0", "run b h0", "Back", "undo b h0"]);
     let failed = toy.try_say("dana", retry("b"));
@@ -485,7 +486,7 @@ fn a_person_is_asked_once_the_open_stage_is_cleared() {
         "stages": [["h0"], ["h1", "h2"]],
     });
     let mut toy = Toy::launch(vec![step("a", &[], by_person)]);
-    assert_eq!(toy.go(), Next::Wait(None));
+    toy.waits();
     assert_eq!(toy.did(), ["preflight a h0"]);
     assert!(
         matches!(toy.asks().as_slice(), [Ask::Do { .. }]),

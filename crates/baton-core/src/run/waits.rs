@@ -6,7 +6,7 @@ use super::next::not_before;
 use super::state::{Mode, Phase, State, fence};
 use crate::event::{FenceRole, Leg};
 use crate::handoff::plan::Step;
-use crate::id::{Handle, HostName, StepId};
+use crate::id::{Handle, HostName, RoleName, StepId};
 
 /// Something a person is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct Waiting {
     pub hosts: Vec<HostName>,
     /// The people who may answer: owners first, then backups.
     pub people: Vec<Handle>,
+    /// Those who were called since, because nobody answered, in that order.
+    pub escalated_to: Vec<Handle>,
     /// What is asked.
     pub ask: Ask,
 }
@@ -59,6 +61,11 @@ pub enum Ask {
         /// Why.
         because: Option<String>,
     },
+    /// Sit down in the room: nobody of these roles is there.
+    Cover {
+        /// The roles.
+        roles: Vec<RoleName>,
+    },
     /// Take over the running release.
     AcceptLive,
 }
@@ -71,6 +78,7 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
         step: None,
         hosts: Vec::new(),
         people,
+        escalated_to: Vec::new(),
         ask,
     };
     match &state.mode {
@@ -88,6 +96,7 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
                 step,
                 hosts: Vec::new(),
                 people: of_role("rollback-decider"),
+                escalated_to: Vec::new(),
                 ask,
             }];
         }
@@ -102,6 +111,16 @@ pub fn waits(state: &State, now: Timestamp) -> Vec<Waiting> {
     }
     if state.leg == Leg::Back {
         return undo_waits(state).into_iter().collect();
+    }
+    if state.short_staffed() {
+        let roles = state.unstaffed.keys().cloned().collect();
+        let mut called: Vec<Handle> = Vec::new();
+        for by in state.unstaffed.values().flatten() {
+            if !called.contains(by) {
+                called.push(by.clone());
+            }
+        }
+        return vec![plain(called, Ask::Cover { roles })];
     }
     let mut waits: Vec<Waiting> = state
         .ready
@@ -135,8 +154,19 @@ fn undo_waits(state: &State) -> Option<Waiting> {
         step: Some(step.id().clone()),
         hosts: named([state.host(place)]),
         people: step.people().cloned().collect(),
+        escalated_to: state.steps[place.0].escalated.clone(),
         ask,
     })
+}
+
+/// What people are asked about this step.
+pub(super) fn of_step(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
+    if state.leg == Leg::Back {
+        let next = state.undo.last().is_some_and(|place| place.0 == i);
+        return undo_waits(state).filter(|_| next);
+    }
+    let ready = state.ready.contains(&i);
+    ready.then(|| step_waits(state, i, now)).flatten()
 }
 
 fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
@@ -148,6 +178,7 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
             step: Some(step.id().clone()),
             hosts: Vec::new(),
             people,
+            escalated_to: state.steps[i].escalated.clone(),
             ask,
         })
     };
@@ -176,22 +207,12 @@ fn step_waits(state: &State, i: usize, now: Timestamp) -> Option<Waiting> {
             let ask = Ask::Approve {
                 missing: approve.count - given,
             };
-            return Some(Waiting {
-                step: Some(step.id().clone()),
-                hosts: Vec::new(),
-                people,
-                ask,
-            });
+            return asks(ask).map(|waiting| Waiting { people, ..waiting });
         }
     }
     if state.past_window(step, now) {
         let people = state.plan.contract.holders("launch-lead");
-        return Some(Waiting {
-            step: Some(step.id().clone()),
-            hosts: Vec::new(),
-            people,
-            ask: Ask::ExtendWindow,
-        });
+        return asks(Ask::ExtendWindow).map(|waiting| Waiting { people, ..waiting });
     }
     // Only the open stage is cleared: the others would never be.
     let open = state

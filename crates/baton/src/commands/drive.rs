@@ -220,6 +220,13 @@ pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
                 Some("baton resume".to_owned()),
             )
         }
+        Ask::Cover { roles } => {
+            let roles = baton_core::diag::list(roles, 4);
+            (
+                format!("the run pauses: nobody for {roles} is in the room; {who} is called"),
+                Some("baton join".to_owned()),
+            )
+        }
         Ask::AcceptLive => (
             format!("everything is carried out and watched; {who} takes over"),
             Some("baton accept --live".to_owned()),
@@ -317,7 +324,10 @@ fn for_programs(halted: &Halted, state: &State) -> Value {
         .iter()
         .map(|waiting| {
             let (says, command) = asked(waiting);
-            json!({ "step": waiting.step, "people": waiting.people, "says": says, "command": command })
+            json!({
+                "step": waiting.step, "people": waiting.people, "says": says,
+                "command": command, "escalated_to": waiting.escalated_to,
+            })
         })
         .collect();
     json!({

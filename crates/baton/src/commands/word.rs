@@ -41,14 +41,19 @@ pub(crate) fn next(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     };
     let state = fold(&mut desk.log, &run)?;
     let all = waits(&state, Timestamp::now());
-    let (mine, others): (Vec<_>, Vec<_>) =
-        all.iter().partition(|waiting| waiting.people.contains(&me));
+    let (mine, others): (Vec<_>, Vec<_>) = all.iter().partition(|waiting| {
+        let mut called = waiting.people.iter().chain(&waiting.escalated_to);
+        called.any(|by| *by == me)
+    });
     if out.json {
         let next: Vec<_> = mine
             .iter()
             .map(|waiting| {
                 let (says, command) = asked(waiting);
-                json!({ "step": waiting.step, "hosts": waiting.hosts, "says": says, "command": command })
+                json!({
+                    "step": waiting.step, "hosts": waiting.hosts, "says": says,
+                    "command": command, "escalated_to": waiting.escalated_to,
+                })
             })
             .collect();
         out.json(&json!({ "format": 1, "run": run, "for": me, "next": next }));

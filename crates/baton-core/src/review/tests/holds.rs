@@ -8,7 +8,7 @@ use pulldown_cmark::{Event as Mark, Options, Parser, Tag};
 
 use super::build::{Tale, opened, plan, step, verdict};
 use super::*;
-use crate::id::{AttemptId, Digest, Epoch};
+use crate::id::{AttemptId, Digest, Epoch, RoleName};
 
 /// Texts that try to be markup, commands of a terminal, or more than one line.
 const HOSTILE: [&str; 12] = [
@@ -118,6 +118,21 @@ fn of_people() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn of_staff() -> impl Strategy<Value = Event> {
+    let people = || vec(text().prop_map(|by| Handle::from(by.as_str())), 0..3);
+    let role = || text().prop_map(|role| RoleName::from(role.as_str()));
+    let lost = (role(), people(), people());
+    prop_oneof![
+        lost.prop_map(|(role, gone, called)| Event::RoleLost { role, gone, called }),
+        (role(), people()).prop_map(|(role, by)| Event::RoleCovered { role, by }),
+        (step_id(), people()).prop_map(|(step, to)| Event::Escalated {
+            step,
+            to,
+            after: Duration::from_secs(300),
+        }),
+    ]
+}
+
 fn of_the_run() -> impl Strategy<Value = Event> {
     use Outcome::{Aborted, RolledBack, Stopped, Succeeded};
     let leg = proptest::sample::select(vec![Leg::Forward, Leg::Back, Leg::Again]);
@@ -158,7 +173,8 @@ fn of_the_run() -> impl Strategy<Value = Event> {
 }
 
 fn wild() -> impl Strategy<Value = Tale> {
-    let event = prop_oneof![5 => of_attempts(), 3 => of_people(), 2 => of_the_run()];
+    let event =
+        prop_oneof![5 => of_attempts(), 3 => of_people(), 1 => of_staff(), 2 => of_the_run()];
     let by = proptest::sample::select(vec!["baton", "lee", "dana", "pia", "*|`<b>"]);
     vec((event, by, 0_u64..100), 0..60).prop_map(|entries| {
         let mut tale = Tale::new();

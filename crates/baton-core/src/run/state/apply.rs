@@ -33,9 +33,32 @@ impl State {
                 return illegal(format!("the run is over: it {}", said(outcome)));
             }
         }
+        let about = self.about(&entry.event);
         self.apply_event(entry)?;
+        if let Some(i) = about {
+            self.stir(i, entry.at);
+            if self.leg == Leg::Back {
+                // Places are undone one after the other: the next waits from now on.
+                self.went_on = entry.at;
+            }
+        }
+        if matches!(entry.event, Event::Resumed | Event::WindowExtended { .. }) {
+            self.went_on = entry.at;
+        }
         self.last = entry.seq;
         Ok(())
+    }
+
+    /// The step about which something is done or said.
+    fn about(&self, event: &Event) -> Option<usize> {
+        match event {
+            Event::AttemptEnded { attempt, .. } => self.active.get(attempt).map(|a| a.place.0),
+            Event::StepDone { step, .. }
+            | Event::StepApproved { step }
+            | Event::RetryCalled { step, .. }
+            | Event::StepSkipped { step, .. } => self.step_index(step).ok(),
+            _ => None,
+        }
     }
 
     /// One row for each event of a run.
@@ -66,6 +89,9 @@ impl State {
             Event::Paused { because } => self.pause(Call::of(entry, because)),
             Event::Resumed => self.resumed(),
             Event::WindowExtended { .. } => self.extended_by(&entry.by),
+            Event::RoleLost { role, gone, called } => self.role_lost(role, gone, called),
+            Event::RoleCovered { role, by } => self.role_covered(entry, role, by),
+            Event::Escalated { step, to, .. } => self.escalated(entry, step, to),
             Event::RollbackCalled { because } => self.call_back(Call::of(entry, because)),
             Event::StopCalled { because } => {
                 self.stop = Some(Call::of(entry, because));
@@ -76,7 +102,7 @@ impl State {
                 leg,
                 planned,
                 because,
-            } => self.leg_began(*leg, *planned, because),
+            } => self.leg_began(entry.at, (*leg, *planned, because)),
             Event::Fingerprinted {
                 mark: Some(mark),
                 fingerprint,
@@ -94,7 +120,7 @@ impl State {
                 learned,
             } => self.watch_began(entry, step.as_ref(), *stage, learned),
             Event::Judged { samples, verdict } => self.judged(entry, samples, verdict),
-            Event::WatchEnded { .. } => self.watch_ended(),
+            Event::WatchEnded { .. } => self.watch_ended(entry.at),
             Event::AcceptedLive => self.taken_over(&entry.by),
             Event::RunEnded {
                 outcome, because, ..
@@ -176,7 +202,7 @@ impl State {
         }
     }
 
-    pub(super) fn step_index(&self, step: &StepId) -> Result<usize, Illegal> {
+    pub(in crate::run) fn step_index(&self, step: &StepId) -> Result<usize, Illegal> {
         match self.index.get(step) {
             Some(i) => Ok(*i),
             None => illegal(format!("the plan has no step {step}")),

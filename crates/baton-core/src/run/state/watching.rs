@@ -179,7 +179,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn watch_ended(&mut self) -> Result<(), Illegal> {
+    pub(super) fn watch_ended(&mut self, at: Timestamp) -> Result<(), Illegal> {
         let Some(watching) = self.watch.take() else {
             return Err(Illegal("nothing is being watched".to_owned()));
         };
@@ -188,7 +188,7 @@ impl State {
             Some(step) => {
                 let i = self.step_index(&step)?;
                 self.steps[i].watched += 1;
-                self.finish_if_complete(i);
+                self.finish_if_complete(i, at);
             }
         }
         Ok(())

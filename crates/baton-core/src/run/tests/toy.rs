@@ -173,6 +173,12 @@ impl Toy {
         panic!("it goes on for ever: {:?}", self.did)
     }
 
+    /// Goes on until the run waits, for however long.
+    pub(super) fn waits(&mut self) {
+        let next = self.go();
+        assert!(matches!(next, Next::Wait(_)), "{next:?}");
+    }
+
     pub(super) fn begin(&mut self, step: StepId, host: HostName, role: FenceRole) {
         let attempt = AttemptId::from(format!("a{:05}", self.seq).as_str());
         let epoch = self.state.epoch;

@@ -187,7 +187,7 @@ impl State {
         cell.phase = Phase::Done;
         cell.completed = Some(entry.seq);
         let _first = cell.started.get_or_insert(entry.seq);
-        self.finish_if_complete(place.0);
+        self.finish_if_complete(place.0, entry.at);
     }
 
     fn failed(

@@ -1,5 +1,7 @@
 //! The way back: what is undone, what could not be, and who said so.
 
+use jiff::Timestamp;
+
 use super::{Attempt, Illegal, Place, State, illegal};
 use crate::event::{Ending, FenceRole, Leg};
 use crate::handoff::runbook::Fence;
@@ -9,9 +11,8 @@ use crate::run::state::{Failure, Phase, fence};
 impl State {
     pub(super) fn leg_began(
         &mut self,
-        leg: Leg,
-        planned: bool,
-        because: &str,
+        at: Timestamp,
+        (leg, planned, because): (Leg, bool, &str),
     ) -> Result<(), Illegal> {
         if !self.active.is_empty() {
             return illegal("the run cannot turn while a command is under way");
@@ -29,9 +30,9 @@ impl State {
             Leg::Again if self.leg == Leg::Back && self.undo.is_empty() && self.rehearsal() => {}
             Leg::Again => return illegal("only a rehearsal that went back goes forward again"),
         }
-        self.leg = leg;
+        (self.leg, self.went_on) = (leg, at);
         if leg == Leg::Again {
-            self.begin_forward();
+            self.begin_forward(at);
         }
         Ok(())
     }

@@ -187,7 +187,7 @@ impl State {
                 }
             }
             self.steps[i].skipped = Some(because.to_owned());
-            self.finish(i);
+            self.finish(i, entry.at);
         }
         self.clear_failure();
         self.thaw();
