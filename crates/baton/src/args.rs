@@ -115,6 +115,9 @@ pub(crate) enum Command {
     Plan {
         /// The environment (default: the launch environment)
         environment: Option<String>,
+        /// Write plan and undo as one HTML file to print
+        #[arg(long, value_name = "FILE")]
+        print: Option<PathBuf>,
     },
     /// Run the criteria that are due and say whether the handoff is ready
     #[command(after_help = "Example: baton check --format json")]

@@ -64,7 +64,9 @@ fn known_format(command: &Command, format: Format) -> Result<(), Failure> {
 
 fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     match command {
-        Command::Plan { environment } => plan::run(desk, out, environment.as_deref()),
+        Command::Plan { environment, print } => {
+            plan::run(desk, out, environment.as_deref(), print.as_deref())
+        }
         Command::Check { environment, now } => check::run(desk, out, environment.as_deref(), now),
         Command::Answer { id, value, team } => {
             agree::answer(desk, out, &id, &value, team.as_deref())

@@ -1,5 +1,9 @@
 //! `plan`: the plan for one environment: order, people, hosts, times, digests.
 
+mod print;
+
+use std::path::Path;
+
 use baton_core::forecast::{ASSUMED, Schedule, Slot, schedule};
 use baton_core::gate::planned;
 use baton_core::handoff::plan::{Plan, Step};
@@ -15,12 +19,27 @@ use crate::failure::Failure;
 use crate::render::{Cell, Out, Tone, cell, toned};
 
 /// `baton plan [ENV]`.
-pub(crate) fn run(desk: &mut Desk, out: &Out, environment: Option<&str>) -> Result<Exit, Failure> {
+pub(crate) fn run(
+    desk: &mut Desk,
+    out: &Out,
+    environment: Option<&str>,
+    file: Option<&Path>,
+) -> Result<Exit, Failure> {
     let plan = match environment {
         Some(name) => desk.plan_for(&EnvName::from(name))?,
         None => desk.plan.clone(),
     };
     let schedule = schedule(&planned(&plan), begins(&plan));
+    if let Some(file) = file {
+        print::write(file, &plan, &schedule, &zone_of(&plan))?;
+        if out.json {
+            out.json(&json!({ "format": 1, "printed": file }));
+        } else {
+            let says = format!("plan and undo: {}", file.display());
+            out.text(&says, 0, Tone::Plain);
+        }
+        return Ok(Exit::Good);
+    }
     let release = desk.release();
     if out.json {
         out.json(&for_programs(&plan, &schedule, release.as_ref().ok()));

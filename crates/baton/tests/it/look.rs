@@ -3,6 +3,34 @@
 use expect_test::expect;
 
 use crate::lint::handoff;
+use crate::run::{step, with};
+
+#[test]
+fn plan_and_undo_are_printed_on_one_page_that_asks_nobody() {
+    let env = with(&step(
+        "one",
+        "",
+        "test 1 -lt 2 && echo '<b>'",
+        "echo \"undo\" > /dev/null",
+    ));
+    let ran = env.baton(&["plan", "--print", "plan.html"]).exits(0);
+    assert_eq!(ran.out, "plan and undo: plan.html\n");
+    let page = env.read("plan.html");
+    for part in [
+        "<pre>test 1 -lt 2 &amp;&amp; echo &#39;&lt;b&gt;&#39;</pre>",
+        "<pre>echo &quot;undo&quot; &gt; /dev/null</pre>",
+        "lee (dana)",
+        "Omar",
+    ] {
+        assert!(page.contains(part), "{part} is missing in {page}");
+    }
+    for foreign in ["<script", "http:", "https:", "url(", "@import", "<b>"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    let _unwritten = env
+        .baton(&["plan", "--print", "no/such/folder.html"])
+        .exits(3);
+}
 
 #[test]
 fn the_plan_says_order_people_and_times() {
