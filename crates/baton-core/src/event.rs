@@ -158,12 +158,31 @@ pub enum Event {
     Voted {
         /// Go, or no-go.
         go: bool,
-        /// How sure, 1 to 5.
-        confidence: u8,
+        /// How sure, 1 to 5, in votes of before it was kept closed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        confidence: Option<u8>,
+        /// How sure, closed until every role has voted: SHA-256 over salt, a
+        /// zero byte and the number.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commitment: Option<Digest>,
         /// Why.
         because: Option<String>,
         /// The content voted on.
         content: Digest,
+    },
+    /// How sure a person was was opened, after every role had voted.
+    ConfidenceOpened {
+        /// Of which vote of theirs.
+        commitment: Digest,
+        /// How sure, 1 to 5.
+        confidence: u8,
+        /// The salt that was committed to.
+        salt: String,
+    },
+    /// A no-go or a gap in confidence was talked through in the room.
+    Talked {
+        /// What came of it.
+        text: String,
     },
 
     // A run.

@@ -50,6 +50,7 @@ pub use facts::{Facts, Taken, commitment};
 pub use ownership::{item_digest, items_of, planned};
 pub use rehearsal::unproven;
 pub use report::Report;
+pub use room::votes_to_open;
 pub use runbook::{preflight_definition, preflights_due, secrets_due};
 pub use waive::waivable;
 

@@ -276,6 +276,9 @@ pub(crate) enum Command {
     Say {
         /// What
         text: String,
+        /// Records what came of the talk about a no-go or a gap in confidence
+        #[arg(long)]
+        talk: bool,
     },
     /// Vote go or no-go, and say how sure you are
     #[command(after_help = "Example: baton vote go --confidence 4 --as omar")]

@@ -99,7 +99,7 @@ fn at_desk(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure
             until,
         } => waive::run(desk, out, &blocker, matches, because, &until),
         Command::Join => join::run(desk, out),
-        Command::Say { text } => word::say(desk, out, text),
+        Command::Say { text, talk } => word::say(desk, out, text, talk),
         Command::Vote {
             word,
             confidence,

@@ -268,18 +268,24 @@ pub(super) struct Agreed<'a> {
 
 /// Who offered and who accepted exactly this content.
 pub(super) fn agreed<'a>(case: &Case<'a>) -> Agreed<'a> {
-    let content = &case.plan.digests.content;
+    agreed_on(case.plan, case.facts)
+}
+
+/// The same, without the readings of the present moment.
+pub(super) fn agreed_on<'a>(plan: &'a Plan, facts: &'a Facts) -> Agreed<'a> {
+    let content = &plan.digests.content;
+    let members = |team: &TeamName| plan.contract.members(team).unwrap_or_default();
     let holding = |words: &'a BTreeMap<Handle, Word>, team: &TeamName| {
         let mut of: Vec<(&Handle, Seq)> = words
             .iter()
-            .filter(|(by, word)| word.content == *content && case.members(team).contains(by))
+            .filter(|(by, word)| word.content == *content && members(team).contains(by))
             .map(|(by, word)| (by, word.seq))
             .collect();
         of.sort_by_key(|(_, seq)| *seq);
         of
     };
-    let offers = holding(&case.facts.offers, &case.plan.contract.from.value);
-    let accepts = holding(&case.facts.accepts, &case.plan.contract.to.value);
+    let offers = holding(&facts.offers, &plan.contract.from.value);
+    let accepts = holding(&facts.accepts, &plan.contract.to.value);
     let pair = accepts.iter().find_map(|accept| {
         let offer = offers.iter().find(|offer| offer.0 != accept.0)?;
         Some((offer.0, *accept))

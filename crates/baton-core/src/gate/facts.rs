@@ -24,7 +24,7 @@ use crate::parity::{Mark, RoundTrip};
 
 /// The version of the stored form of [`Facts`]. A cache of another version is
 /// thrown away and folded again.
-pub const FACTS_FORMAT: u32 = 3;
+pub const FACTS_FORMAT: u32 = 4;
 
 /// Everything the gate asks of one handoff's past, and the lessons of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,8 @@ pub struct Facts {
     pub(super) fingerprints: BTreeMap<EnvName, Prints>,
     pub(super) runs: BTreeMap<RunId, Run>,
     pub(super) votes: BTreeMap<Handle, Vote>,
+    /// When a talk in the room was recorded last.
+    pub(super) talked: Option<Seq>,
     pub(super) launch_turn: Option<Seq>,
     pub(super) lessons: BTreeMap<LessonId, Lesson>,
 }
@@ -150,10 +152,14 @@ pub(super) struct Ended {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Vote {
     pub(super) go: bool,
-    pub(super) confidence: u8,
+    /// How sure; `None` while it is closed.
+    pub(super) confidence: Option<u8>,
+    pub(super) commitment: Option<Digest>,
     pub(super) because: Option<String>,
     pub(super) content: Digest,
     pub(super) seq: Seq,
+    /// Their latest no-go on this content, this vote included.
+    pub(super) no_go: Option<Seq>,
 }
 
 /// A lesson that is not met yet.
@@ -205,6 +211,7 @@ impl Facts {
             fingerprints: BTreeMap::new(),
             runs: BTreeMap::new(),
             votes: BTreeMap::new(),
+            talked: None,
             launch_turn: None,
             lessons: BTreeMap::new(),
         }
@@ -283,7 +290,9 @@ impl Facts {
             Event::Offered { .. }
             | Event::Accepted { .. }
             | Event::AcceptedMine { .. }
-            | Event::Voted { .. } => self.apply_word(entry),
+            | Event::Voted { .. }
+            | Event::ConfidenceOpened { .. }
+            | Event::Talked { .. } => self.apply_word(entry),
             Event::RunOpened(_)
             | Event::RoundTrip(_)
             | Event::RunEnded { .. }
@@ -483,18 +492,37 @@ impl Facts {
             Event::Voted {
                 go,
                 confidence,
+                commitment,
                 because,
                 content,
             } => {
+                let before = self.votes.get(by).filter(|vote| vote.content == *content);
+                let no_go = before.and_then(|vote| vote.no_go);
                 let vote = Vote {
                     go: *go,
                     confidence: *confidence,
+                    commitment: commitment.clone(),
                     because: because.clone(),
                     content: content.clone(),
                     seq,
+                    no_go: if *go { no_go } else { Some(seq) },
                 };
                 self.votes.insert(by.clone(), vote);
             }
+            Event::ConfidenceOpened {
+                commitment: shut,
+                confidence,
+                salt,
+            } => {
+                // What was not committed to is nobody's confidence.
+                let opens = *shut == commitment(salt, &confidence.to_string());
+                let vote = self.votes.get_mut(by);
+                let vote = vote.filter(|vote| opens && vote.commitment.as_ref() == Some(shut));
+                if let Some(vote) = vote.filter(|_| (1..=5).contains(confidence)) {
+                    vote.confidence = Some(*confidence);
+                }
+            }
+            Event::Talked { .. } => self.talked = Some(seq),
             _ => {}
         }
     }

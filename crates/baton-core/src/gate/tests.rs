@@ -13,6 +13,8 @@ mod broken;
 
 mod each_code;
 
+mod poll;
+
 mod from_files;
 
 mod rounds;

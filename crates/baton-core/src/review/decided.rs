@@ -53,6 +53,7 @@ pub(super) fn decided(
             let vote = if *go { "go" } else { "no-go" };
             (format!("voted {vote}"), because.as_deref())
         }
+        Event::Talked { text } => ("recorded the talk".to_owned(), Some(text.as_str())),
         Event::StepSkipped { step, because } => {
             let what = format!("left out {undo}{}", title(plan, step));
             (what, Some(because.as_str()))

@@ -81,7 +81,8 @@ fn a_boring_launch_surprises_nobody() {
 fn voted_go(because: &str) -> Event {
     Event::Voted {
         go: true,
-        confidence: 4,
+        confidence: Some(4),
+        commitment: None,
         because: Some(because.to_owned()),
         content: crate::id::Digest::of(b""),
     }

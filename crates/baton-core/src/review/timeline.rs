@@ -215,6 +215,7 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::Joined => format!("{by} came into the room"),
         Event::Left => format!("{by} left the room"),
         Event::Said { text } => format!("{by}: {}", line(text, super::text::TEXT_MOST)),
+        Event::Talked { text } => format!("{by} recorded the talk{}", colon(Some(text))),
         // How sure somebody was is theirs: it is asked in confidence and never told.
         Event::Voted { go, because, .. } => {
             let vote = if *go { "go" } else { "no-go" };

@@ -16,7 +16,7 @@ use baton_core::handoff::contract::{Contract, Criterion};
 use baton_core::id::{Digest, Handle, TeamName};
 use serde_json::{Value, json};
 
-pub(crate) use blind::{answer, open_answers};
+pub(crate) use blind::{answer, close_confidence, open_answers};
 
 use crate::desk::Desk;
 use crate::exit::Exit;

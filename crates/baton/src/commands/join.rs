@@ -20,6 +20,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::{Args, Command};
+use crate::commands::agree::open_answers;
 use crate::commands::drive::{Interrupts, interrupts, show, zone};
 use crate::desk::{Desk, holder};
 use crate::exit::Exit;
@@ -146,6 +147,7 @@ fn listen(
     me: &Handle,
     mut typed: Option<Typed>,
 ) -> Result<Exit, Failure> {
+    let sits = typed.is_some();
     let mut feed = Feed::new(&desk.plan);
     if let Some(run) = desk.talked_about()? {
         // What was told before is not told again, but what follows needs it.
@@ -153,7 +155,13 @@ fn listen(
     }
     let mut after = desk.log.head()?.0;
     loop {
+        let before = after;
         after = follow(desk, out, &mut feed, after)?;
+        if sits && after != before {
+            // What somebody else said may be the last that was waited for.
+            desk.catch_up()?;
+            open_answers(desk)?;
+        }
         let Some(typed) = &mut typed else {
             if desk.facts.open_run().is_none() {
                 return Ok(Exit::Good);

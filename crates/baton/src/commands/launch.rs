@@ -9,6 +9,7 @@ use baton_core::handoff::plan::Plan;
 use baton_core::id::{Digest, EnvName, Handle, RunId, StepId};
 use jiff::Timestamp;
 
+use crate::commands::agree::open_answers;
 use crate::commands::join::Seat;
 use crate::commands::{check, drive};
 use crate::desk::{Desk, draw};
@@ -141,6 +142,7 @@ impl Room {
         let mut release = desk.release();
         loop {
             desk.catch_up()?;
+            open_answers(desk)?;
             // Not read again at each look: a release may be large.
             let readings = desk.readings_of(release.clone(), true)?;
             let now = Timestamp::now();

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::Word;
+use crate::commands::agree::{close_confidence, open_answers};
 use crate::commands::drive::{asked, drive, driven_by, interrupts, undriven};
 use crate::desk::Desk;
 use crate::exit::Exit;
@@ -242,7 +243,7 @@ pub(crate) fn accept_live(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
 }
 
 /// `baton say`.
-pub(crate) fn say(desk: &mut Desk, out: &Out, text: String) -> Result<Exit, Failure> {
+pub(crate) fn say(desk: &mut Desk, out: &Out, text: String, talk: bool) -> Result<Exit, Failure> {
     /// The most a message may have: what people read while it matters.
     const TEXT_MOST: usize = 4000;
     let me = desk.me()?;
@@ -252,7 +253,12 @@ pub(crate) fn say(desk: &mut Desk, out: &Out, text: String) -> Result<Exit, Fail
         )));
     }
     let run = desk.talked_about()?;
-    let _entries = desk.append(&me, run.as_ref(), vec![Event::Said { text }])?;
+    let event = if talk {
+        Event::Talked { text }
+    } else {
+        Event::Said { text }
+    };
+    let _entries = desk.append(&me, run.as_ref(), vec![event])?;
     spoken(out, run.as_ref(), &me, "said");
     Ok(Exit::Good)
 }
@@ -274,11 +280,13 @@ pub(crate) fn vote(
     let run = desk.talked_about()?;
     let vote = Event::Voted {
         go,
-        confidence,
+        confidence: None,
+        commitment: Some(close_confidence(desk, &me, confidence)?),
         because,
         content,
     };
     let _entries = desk.append(&me, run.as_ref(), vec![vote])?;
+    open_answers(desk)?;
     let says = format!("{me} votes {}", if go { "go" } else { "no-go" });
     spoken(out, run.as_ref(), &me, &says);
     Ok(Exit::Good)

@@ -247,7 +247,8 @@ impl World {
     pub(super) fn vote(&mut self, at: &str, by: &'static str, go: bool, confidence: u8) {
         let voted = Event::Voted {
             go,
-            confidence,
+            confidence: Some(confidence),
+            commitment: None,
             because: None,
             content: self.plan.digests.content.clone(),
         };

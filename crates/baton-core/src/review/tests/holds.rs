@@ -91,7 +91,8 @@ fn of_people() -> impl Strategy<Value = Event> {
     let vote =
         (any::<bool>(), any::<u8>(), why()).prop_map(|(go, confidence, because)| Event::Voted {
             go,
-            confidence,
+            confidence: Some(confidence),
+            commitment: None,
             because,
             content: Digest::of(b""),
         });
@@ -108,6 +109,7 @@ fn of_people() -> impl Strategy<Value = Event> {
         why().prop_map(|because| Event::RollbackCalled { because }),
         why().prop_map(|because| Event::StopCalled { because }),
         text().prop_map(|text| Event::Said { text }),
+        text().prop_map(|text| Event::Talked { text }),
         Just(Event::AcceptedLive),
         Just(Event::Joined),
         text().prop_map(|id| kept(&id, &["shop", "|", "`"])),

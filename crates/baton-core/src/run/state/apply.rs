@@ -25,11 +25,7 @@ impl State {
             return illegal("the entry belongs to another run");
         }
         if let Some((outcome, _)) = self.ended() {
-            let talk = matches!(
-                entry.event,
-                Event::Said { .. } | Event::Joined | Event::Left | Event::Voted { .. }
-            );
-            if !talk {
+            if !talk(&entry.event) {
                 return illegal(format!("the run is over: it {}", said(outcome)));
             }
         }
@@ -125,7 +121,7 @@ impl State {
             Event::RunEnded {
                 outcome, because, ..
             } => self.run_over(*outcome, because),
-            Event::Said { .. } | Event::Joined | Event::Left | Event::Voted { .. } => Ok(()),
+            event if talk(event) => Ok(()),
             other => illegal(format!("this belongs to no run: {other:?}")),
         }
     }
@@ -216,6 +212,19 @@ impl State {
         self.epoch = epoch;
         Ok(())
     }
+}
+
+/// What is said in the room and changes nothing of the run.
+fn talk(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Said { .. }
+            | Event::Talked { .. }
+            | Event::Joined
+            | Event::Left
+            | Event::Voted { .. }
+            | Event::ConfidenceOpened { .. }
+    )
 }
 
 /// Those of whom any will do.

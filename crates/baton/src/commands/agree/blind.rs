@@ -1,4 +1,5 @@
-//! Blind answers: committed, kept at home, opened once both teams are in.
+//! Blind answers and the confidence of votes: committed, kept at home, opened
+//! once all are in.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use baton_core::diag::{list, nearest};
 use baton_core::event::Event;
-use baton_core::gate::{commitment, expectation_definition, is_blind, to_open};
+use baton_core::gate::{commitment, expectation_definition, is_blind, to_open, votes_to_open};
 use baton_core::handoff::contract::{AnswerKind, Expectation};
 use baton_core::id::{Digest, ExpectationId, Handle, HandoffId, TeamName};
 use baton_core::time::Duration;
@@ -45,7 +46,7 @@ pub(crate) fn answer(
     let team = team_of(desk, &me, team)?;
     blind(desk, &asked, &team, &me)?;
     let value = valid(&asked, value)?;
-    let salt = format!("{:016x}{:016x}", draw(), draw());
+    let salt = salt();
     let commitment = commitment(&salt, &value);
     let place = place(
         &desk.settings,
@@ -103,7 +104,7 @@ fn blind(desk: &Desk, asked: &Expectation, team: &TeamName, me: &Handle) -> Resu
 }
 
 /// Opens the answers that were given from this home and whose counterparts are
-/// committed too. Nothing happens for any other.
+/// committed too, and how sure voters of this home are once every role has voted. Nothing happens for any other.
 pub(crate) fn open_answers(desk: &mut Desk) -> Result<(), Failure> {
     loop {
         let mine = here(desk);
@@ -114,31 +115,72 @@ pub(crate) fn open_answers(desk: &mut Desk) -> Result<(), Failure> {
     }
 }
 
-/// Those of the answers to open that are kept in this home, each by its giver.
+/// Those of the answers and votes to open that are kept in this home, each by
+/// its giver.
 fn here(desk: &Desk) -> Vec<(Handle, Event)> {
-    let handoff = desk.handoff();
-    to_open(&desk.plan, &desk.facts)
-        .into_iter()
-        .filter_map(|shut| {
-            let path = place(
-                &desk.settings,
-                &handoff,
-                shut.expectation,
-                shut.team,
-                shut.commitment,
-            );
-            // What is not here, or was changed, is not this home's to open.
-            let kept: Kept = serde_json::from_slice(&fs::read(path).ok()?).ok()?;
-            let matches = commitment(&kept.salt, &kept.value) == *shut.commitment;
-            let opened = Event::Opened {
-                expectation: shut.expectation.clone(),
-                team: shut.team.clone(),
-                value: kept.value,
-                salt: kept.salt,
-            };
-            matches.then(|| (shut.by.clone(), opened))
-        })
-        .collect()
+    let (settings, handoff) = (&desk.settings, desk.handoff());
+    let answers = to_open(&desk.plan, &desk.facts).into_iter();
+    let answers = answers.filter_map(|shut| {
+        let (asked, team) = (shut.expectation, shut.team);
+        let kept = kept(
+            &place(settings, &handoff, asked, team, shut.commitment),
+            shut.commitment,
+        )?;
+        let opened = Event::Opened {
+            expectation: asked.clone(),
+            team: team.clone(),
+            value: kept.value,
+            salt: kept.salt,
+        };
+        Some((shut.by.clone(), opened))
+    });
+    let votes = votes_to_open(&desk.plan, &desk.facts).into_iter();
+    let votes = votes.filter_map(|(by, shut)| {
+        let kept = kept(&vote_place(settings, &handoff, by, shut), shut)?;
+        let opened = Event::ConfidenceOpened {
+            commitment: shut.clone(),
+            confidence: kept.value.parse().ok()?,
+            salt: kept.salt,
+        };
+        Some((by.clone(), opened))
+    });
+    answers.chain(votes).collect()
+}
+
+/// What was kept here under this commitment. What is not here, or was changed,
+/// is not this home's to open.
+fn kept(place: &Path, shut: &Digest) -> Option<Kept> {
+    let kept: Kept = serde_json::from_slice(&fs::read(place).ok()?).ok()?;
+    (commitment(&kept.salt, &kept.value) == *shut).then_some(kept)
+}
+
+/// Keeps how sure a person is in their home, closed until every role has voted,
+/// and returns what binds them to it.
+pub(crate) fn close_confidence(
+    desk: &Desk,
+    me: &Handle,
+    confidence: u8,
+) -> Result<Digest, Failure> {
+    let kept = Kept {
+        format: 1,
+        value: confidence.to_string(),
+        salt: salt(),
+    };
+    let commitment = commitment(&kept.salt, &kept.value);
+    let place = vote_place(&desk.settings, &desk.handoff(), me, &commitment);
+    keep(&place, &kept).map_err(|error| Failure::unwritten(&place, &error))?;
+    Ok(commitment)
+}
+
+/// 128 random bits: nobody finds one of five numbers by trying them all.
+fn salt() -> String {
+    format!("{:016x}{:016x}", draw(), draw())
+}
+
+/// Where a vote's confidence waits.
+fn vote_place(settings: &Settings, handoff: &HandoffId, by: &Handle, shut: &Digest) -> PathBuf {
+    let folder = settings.home.join("votes").join(plain(handoff));
+    folder.join(format!("{}-{}.json", plain(by), shut.short()))
 }
 
 fn known<'d>(desk: &'d Desk, id: &str) -> Result<&'d Expectation, Failure> {
