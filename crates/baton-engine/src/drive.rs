@@ -216,9 +216,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
             let now = self.world.now();
             believe(self.latest, now)?;
             self.latest = self.latest.max(now);
-            for event in self.roll.call(self.log, &self.state, now)? {
-                self.stage(event, BATON, true)?;
-            }
+            self.call_roll(now)?;
             let next = next(&self.state, &self.begun, now);
             if self.joined(&next)? {
                 continue;
@@ -282,6 +280,14 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
                 }
             }
         }
+    }
+
+    /// What follows from who is in the room is a fact like any other.
+    fn call_roll(&mut self, now: Timestamp) -> Result<(), DriveError> {
+        for event in self.roll.call(self.log, &self.state, now)? {
+            self.stage(event, BATON, true)?;
+        }
+        Ok(())
     }
 
     /// Before anything is written, whatever else has ended joins it.

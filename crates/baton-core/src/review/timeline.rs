@@ -226,16 +226,7 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
             "{by} let the run go on past its window{}",
             colon(because.as_deref())
         ),
-        Event::RoleLost { role, gone, called } => {
-            let why = if gone.is_empty() {
-                "nobody of it is in the room".to_owned()
-            } else {
-                let gone = are(gone);
-                format!("{gone} gone")
-            };
-            let (called, role) = (are(called), name(role));
-            format!("{called} called for {role}: {why}; the run pauses until somebody is there")
-        }
+        Event::RoleLost { role, gone, called } => lost(role, gone, called),
         Event::RoleCovered { role, by } => {
             format!("{} is covered: {} there", name(role), are(by))
         }
@@ -375,6 +366,15 @@ fn watch_over(plan: &Plan, entry: &Entry, over: &Watched) -> String {
         .map_or_else(String::new, |lasted: Duration| format!(" after {lasted}"));
     let what = watched(plan, &over.step);
     format!("The watch of {what} ended{lasted}{}", colon(because))
+}
+
+fn lost(role: &str, gone: &[Handle], called: &[Handle]) -> String {
+    let why = match gone {
+        [] => "nobody of it is in the room".to_owned(),
+        gone => format!("{} gone", are(gone)),
+    };
+    let (called, role) = (are(called), name(role));
+    format!("{called} called for {role}: {why}; the run pauses until somebody is there")
 }
 
 /// People, and what they are: `omar is`, `omar and pia are`.
