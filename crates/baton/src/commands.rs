@@ -25,7 +25,7 @@ use crate::exit::Exit;
 use crate::render::Out;
 use crate::settings::Settings;
 use baton_engine::desk::Desk;
-use baton_engine::failure::Failure;
+use baton_engine::failure::{Failure, Kind};
 
 /// Carries out a command.
 pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Exit, Failure> {
@@ -61,6 +61,9 @@ fn known_format(command: &Command, format: Format) -> Result<(), Failure> {
     let only = "only `check` and `parity` answer in this format";
     Err(Failure::wrong(only).hint("leave `--format` out, or ask for `--format json`"))
 }
+
+/// What is said when our own table of commands is wrong.
+const NEEDS_NONE: &str = "a command was taken to the desk that needs none";
 
 fn at_desk(
     command: Command,
@@ -129,9 +132,6 @@ fn at_desk(
         | Command::Explain { .. }
         | Command::Demo { .. }
         | Command::Watch(_)
-        | Command::Record { .. } => Err(Failure::new(
-            baton_engine::failure::Kind::Bug,
-            "a command was taken to the desk that needs none",
-        )),
+        | Command::Record { .. } => Err(Failure::new(Kind::Bug, NEEDS_NONE)),
     }
 }

@@ -123,12 +123,14 @@ fn votes<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<(&'a Handle, &'a Vote)> {
     all.filter(|(by, vote)| counts(by, vote)).collect()
 }
 
-/// Whether one of each role has voted.
+/// Whether one of each role has voted, and more than one person in all: a
+/// number alone is compared with nothing and stays closed.
 fn all_in(plan: &Plan, votes: &[(&Handle, &Vote)]) -> bool {
-    plan.contract.roles.keys().all(|role| {
+    let voted = |role| {
         let people = plan.contract.holders(role);
         votes.iter().any(|(by, _)| people.contains(by))
-    })
+    };
+    votes.len() > 1 && plan.contract.roles.keys().all(|role| voted(role))
 }
 
 /// Who may open how sure they were, and what they committed to: everybody whose

@@ -135,7 +135,7 @@ fn a_no_go_and_a_gap_hold_the_launch_until_they_were_talked_about() {
         "pia's number is closed"
     );
     votes("pia", "go", "2");
-    assert_eq!(open(), ["room.no-go", "room.confidence-gap"]);
+    assert_eq!(open(), ["room.confidence-gap", "room.no-go"]);
     let _said = env
         .says("omar", &["say", "--talk", "we drain the queue first"])
         .exits(0);

@@ -46,7 +46,7 @@ fn to_open(world: &World) -> Vec<String> {
 fn confidence_stays_closed_until_every_role_has_voted() {
     let role = Role {
         owner: name("lee"),
-        backup: None,
+        backup: name("dana"),
     };
     let communications = RoleName::from("communications");
     let mut world = World::with(|plan| drop(plan.contract.roles.insert(communications, role)));
