@@ -2,6 +2,12 @@
 //! ledger is open, and the gate's facts are folded from a snapshot that is bound
 //! to the ledger's head.
 
+pub mod agree;
+pub mod asked;
+pub mod blind;
+pub mod learn;
+pub mod talk;
+
 mod files;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -41,7 +41,7 @@ pub(crate) fn run(command: Command, settings: &Settings, out: &Out) -> Result<Ex
         } => record::verify(&path, out),
         command => {
             let mut desk = Desk::open(&settings.desk)?;
-            agree::open_answers(&mut desk)?;
+            baton_engine::desk::blind::open_answers(&mut desk)?;
             at_desk(command, &mut desk, settings, out)
         }
     }

@@ -9,12 +9,10 @@ use baton_core::id::{Handle, RunId};
 use baton_core::ledger::Entry;
 use baton_core::review::timeline::{Feed, Weight};
 use baton_core::run::State;
-use baton_core::run::order::lease_name;
-use baton_core::run::waits::{Ask, Waiting, waits};
+use baton_core::run::waits::{Waiting, waits};
 use baton_core::time::Duration;
 use baton_engine::drive::{Driver, Halted, plan};
 use baton_engine::real::RealWorld;
-use baton_store::{Lease, Log as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -23,7 +21,8 @@ use signal_hook::iterator::Signals;
 use crate::commands::join::Seat;
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
-use baton_engine::desk::{Desk, holder, is_gone};
+use baton_engine::desk::asked::asked;
+use baton_engine::desk::{Desk, holder, talk};
 use baton_engine::failure::Failure;
 
 /// What is said when the run is paused and a command is under way.
@@ -43,7 +42,7 @@ pub(crate) fn drive(
     let own = desk.settings.own_folder();
     let mut world = RealWorld::new(desk.shell()?, own, ctrl_c.count, ctrl_c.before);
     let _seat = Seat::at_terminal(desk, me)?;
-    let steal = driver_is_gone(desk, run)?;
+    let steal = talk::driver_is_gone(desk, run)?;
     let plan = plan(&mut desk.log, run)?;
     let feed = RefCell::new(Feed::new(&plan));
     let mut asked: Vec<Waiting> = Vec::new();
@@ -81,23 +80,6 @@ pub(crate) fn drive(
         report(out, &halted, &state);
     }
     Ok(exit)
-}
-
-/// Who drives the run now, by their lease.
-pub(crate) fn driven_by(desk: &mut Desk, run: &RunId) -> Result<Option<Lease>, Failure> {
-    let held = desk.log.leases(&lease_name(run), Timestamp::now())?;
-    Ok(held.into_iter().find(|lease| !is_gone(&lease.holder)))
-}
-
-/// Whether nobody drives the run now.
-pub(crate) fn undriven(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
-    Ok(driven_by(desk, run)?.is_none())
-}
-
-fn driver_is_gone(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
-    let lease = lease_name(run);
-    let held = desk.log.leases(&lease, Timestamp::now())?;
-    Ok(held.iter().any(|lease| is_gone(&lease.holder)))
 }
 
 /// How often the person at the terminal asks to stop.
@@ -163,94 +145,6 @@ fn ask(out: &Out, waiting: &Waiting) {
     if let Some(next) = next {
         out.feed("", &next, Tone::Accent);
     }
-}
-
-/// What a person is asked, as a sentence, and the command that answers.
-pub(crate) fn asked(waiting: &Waiting) -> (String, Option<String>) {
-    let who = baton_core::diag::list(&waiting.people, 4).replace(" and ", " or ");
-    let step = waiting.step.as_ref().map_or("", |step| step.as_str());
-    let hosts = match waiting.hosts.as_slice() {
-        [] => String::new(),
-        hosts => format!(" on {}", baton_core::diag::list(hosts, 6)),
-    };
-    match &waiting.ask {
-        Ask::Do { tasks } => {
-            let list: String = tasks.iter().map(|task| format!("\n  [ ] {task}")).collect();
-            let colon = if tasks.is_empty() { "" } else { ":" };
-            (
-                format!("{who} does {step}{colon}{list}"),
-                Some(format!("baton done {step}")),
-            )
-        }
-        Ask::Approve { missing } => {
-            let more = if *missing > 1 {
-                format!(" ({missing} still missing)")
-            } else {
-                String::new()
-            };
-            (
-                format!("{who} approves {step}{more}"),
-                Some(format!("baton approve {step}")),
-            )
-        }
-        Ask::UndoByHand { instruction } => (
-            format!("{who} undoes {step}{hosts} by hand: {}", instruction.trim()),
-            Some(format!("baton done {step}")),
-        ),
-        Ask::SettleRun | Ask::SettleUndo => settle(waiting, &who, step, &hosts),
-        Ask::Decide { because, harm } => (
-            format!("{who} decides how to go on: {because}"),
-            Some(if *harm {
-                "baton rollback, baton stop, or baton resume (keep it)".to_owned()
-            } else {
-                "baton retry, baton skip --because, baton rollback, or baton stop".to_owned()
-            }),
-        ),
-        Ask::ExtendWindow => (
-            format!("the launch window is over; {who} decides whether to go on"),
-            Some("baton resume --because …   or   baton rollback".to_owned()),
-        ),
-        Ask::Resume { by, because } => {
-            let why = because
-                .as_ref()
-                .map(|why| format!(": {why}"))
-                .unwrap_or_default();
-            (
-                format!("{by} paused the run{why}"),
-                Some("baton resume".to_owned()),
-            )
-        }
-        Ask::Cover { roles } => {
-            let roles = baton_core::diag::list(roles, 4);
-            (
-                format!("the run pauses: nobody for {roles} is in the room; {who} is called"),
-                Some("baton join".to_owned()),
-            )
-        }
-        Ask::AcceptLive => (
-            format!("everything is carried out and watched; {who} takes over"),
-            Some("baton accept --live".to_owned()),
-        ),
-    }
-}
-
-/// Nobody knows whether something happened: its owner looks, and says.
-fn settle(waiting: &Waiting, who: &str, step: &str, hosts: &str) -> (String, Option<String>) {
-    let on = if waiting.hosts.len() > 1 {
-        " --on HOST"
-    } else {
-        ""
-    };
-    let (happened, yes, no) = match waiting.ask {
-        Ask::SettleUndo => ("was undone", "it was", "it was not"),
-        _ => ("took effect", "it did, even in part", "it did not"),
-    };
-    (
-        format!("nobody knows whether {step} {happened}{hosts}; {who} looks and says"),
-        Some(format!(
-            "baton done {step}{on}  ({yes})   or   baton retry {step}{on}  ({no})"
-        )),
-    )
 }
 
 /// The exit status when the driver returns.

@@ -20,11 +20,11 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::{Args, Command};
-use crate::commands::agree::open_answers;
 use crate::commands::drive::{Interrupts, interrupts, show, zone};
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
 use crate::settings::Settings;
+use baton_engine::desk::blind::open_answers;
 use baton_engine::desk::{Desk, holder};
 use baton_engine::failure::Failure;
 

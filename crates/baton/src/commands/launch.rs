@@ -9,11 +9,11 @@ use baton_core::handoff::plan::Plan;
 use baton_core::id::{Digest, EnvName, Handle, RunId, StepId};
 use jiff::Timestamp;
 
-use crate::commands::agree::open_answers;
 use crate::commands::join::Seat;
 use crate::commands::{check, drive};
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
+use baton_engine::desk::blind::open_answers;
 use baton_engine::desk::{Desk, draw};
 use baton_engine::failure::{Failure, Kind};
 

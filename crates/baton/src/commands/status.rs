@@ -15,11 +15,12 @@ use baton_engine::drive::fold;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::commands::drive::{asked, undriven};
 use crate::commands::plan::people;
 use crate::exit::Exit;
 use crate::render::{Mark, Out, Tone, cell, marked, marks, spark, toned};
 use baton_engine::desk::Desk;
+use baton_engine::desk::asked::asked;
+use baton_engine::desk::talk::undriven;
 use baton_engine::failure::Failure;
 
 /// How often `--watch` looks again.

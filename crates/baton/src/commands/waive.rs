@@ -16,10 +16,10 @@ use baton_core::time::{Duration, instant};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::commands::agree::person;
 use crate::exit::Exit;
 use crate::render::{Out, Tone, cell, toned};
 use baton_engine::desk::Desk;
+use baton_engine::desk::agree::person;
 use baton_engine::failure::Failure;
 
 /// `baton waive BLOCKER --match --because --until`.

@@ -9,18 +9,19 @@ use baton_core::event::Event;
 use baton_core::id::{Handle, HostName, RunId, StepId};
 use baton_core::run::State;
 use baton_core::run::state::Mode;
-use baton_core::run::waits::{Ask, waits};
+use baton_core::run::waits::waits;
 use baton_engine::drive::fold;
 use baton_store::StoreError;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::args::Word;
-use crate::commands::agree::{close_confidence, open_answers};
-use crate::commands::drive::{asked, drive, driven_by, interrupts, undriven};
+use crate::commands::drive::{drive, interrupts};
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
-use baton_engine::desk::Desk;
+use baton_engine::desk::asked::asked;
+use baton_engine::desk::talk::{driven_by, undriven};
+use baton_engine::desk::{Desk, talk};
 use baton_engine::failure::Failure;
 
 /// `baton next`.
@@ -185,20 +186,10 @@ pub(crate) fn pause(desk: &mut Desk, out: &Out, because: Option<String>) -> Resu
 pub(crate) fn resume(desk: &mut Desk, out: &Out, because: Option<String>) -> Result<Exit, Failure> {
     let run = desk.open_run()?;
     let me = desk.me()?;
-    let state = fold(&mut desk.log, &run)?;
-    let all = waits(&state, Timestamp::now());
-    let extends = all.iter().any(|waiting| waiting.ask == Ask::ExtendWindow);
-    let harmed = all
-        .iter()
-        .any(|waiting| matches!(waiting.ask, Ask::Decide { harm: true, .. }));
-    if state.paused.is_some() || harmed {
-        let _state = desk.say_in_run(&run, &me, Event::Resumed)?;
-    } else if extends {
-        let _state = desk.say_in_run(&run, &me, Event::WindowExtended { because })?;
-    }
+    let said = talk::resume(desk, &run, &me, because)?;
     match driven_by(desk, &run)? {
         None => drive(desk, out, &run, &me, interrupts()?),
-        Some(lease) if state.paused.is_none() && !harmed && !extends => {
+        Some(lease) if !said => {
             let (holder, until) = (lease.holder, lease.until);
             Err(Failure::from(StoreError::Held { holder, until }))
         }
@@ -244,21 +235,8 @@ pub(crate) fn accept_live(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
 
 /// `baton say`.
 pub(crate) fn say(desk: &mut Desk, out: &Out, text: String, talk: bool) -> Result<Exit, Failure> {
-    /// The most a message may have: what people read while it matters.
-    const TEXT_MOST: usize = 4000;
     let me = desk.me()?;
-    if text.trim().is_empty() || text.chars().count() > TEXT_MOST {
-        return Err(Failure::wrong(format!(
-            "a message has 1 to {TEXT_MOST} characters"
-        )));
-    }
-    let run = desk.talked_about()?;
-    let event = if talk {
-        Event::Talked { text }
-    } else {
-        Event::Said { text }
-    };
-    let _entries = desk.append(&me, run.as_ref(), vec![event])?;
+    let run = talk::say(desk, &me, text, talk)?;
     spoken(out, run.as_ref(), &me, "said");
     Ok(Exit::Good)
 }
@@ -273,20 +251,7 @@ pub(crate) fn vote(
 ) -> Result<Exit, Failure> {
     let me = desk.signer()?;
     let go = word == Word::Go;
-    if !go && because.is_none() {
-        return Err(Failure::wrong("a no-go needs a reason").hint("add `--because \"…\"`"));
-    }
-    let content = desk.plan.digests.content.clone();
-    let run = desk.talked_about()?;
-    let vote = Event::Voted {
-        go,
-        confidence: None,
-        commitment: Some(close_confidence(desk, &me, confidence)?),
-        because,
-        content,
-    };
-    let _entries = desk.append(&me, run.as_ref(), vec![vote])?;
-    open_answers(desk)?;
+    let run = talk::vote(desk, &me, go, confidence, because)?;
     let says = format!("{me} votes {}", if go { "go" } else { "no-go" });
     spoken(out, run.as_ref(), &me, &says);
     Ok(Exit::Good)

@@ -11,10 +11,10 @@ use baton_core::handoff::plan::Plan;
 use jiff::Timestamp;
 
 use crate::args::Format;
-use crate::commands::agree::person;
 use crate::formats::{Finding, Group, Sheet};
 use crate::render::{Mark, Out, Tone, cell, marked, marks, toned};
 use baton_engine::desk::Desk;
+use baton_engine::desk::agree::person;
 
 /// Shows a verdict in the format that was asked for.
 pub(crate) fn show(desk: &Desk, out: &Out, plan: &Plan, verdict: &Verdict) {

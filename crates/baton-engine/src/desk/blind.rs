@@ -13,14 +13,9 @@ use baton_core::handoff::contract::{AnswerKind, Expectation};
 use baton_core::id::{Digest, ExpectationId, Handle, HandoffId, TeamName};
 use baton_core::time::Duration;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::{person, said};
-use crate::exit::Exit;
-use crate::render::Out;
-use baton_engine::desk::Settings;
-use baton_engine::desk::{Desk, draw};
-use baton_engine::failure::Failure;
+use super::{Desk, Settings, draw};
+use crate::failure::Failure;
 
 /// The most characters of a free answer: people read it beside another one.
 const TEXT_MOST: usize = 2000;
@@ -33,18 +28,32 @@ struct Kept {
     salt: String,
 }
 
-/// `baton answer ID VALUE`.
-pub(crate) fn answer(
+/// What became of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// For which team it was given.
+    pub team: TeamName,
+    /// What binds the giver to it.
+    pub commitment: Digest,
+    /// Whether the other team has answered, too.
+    pub both: bool,
+}
+
+/// Gives a blind answer for a team of `me`: as said, or the one they are in.
+///
+/// # Errors
+/// When there is no such expectation, the value is not of its kind, or `me`
+/// may not answer it blind.
+pub fn answer(
     desk: &mut Desk,
-    out: &Out,
+    me: &Handle,
     id: &str,
     value: &str,
     team: Option<&str>,
-) -> Result<Exit, Failure> {
-    let me = desk.me()?;
+) -> Result<Given, Failure> {
     let asked = known(desk, id)?.clone();
-    let team = team_of(desk, &me, team)?;
-    blind(desk, &asked, &team, &me)?;
+    let team = team_of(desk, me, team)?;
+    blind(desk, &asked, &team, me)?;
     let value = valid(&asked, value)?;
     let salt = salt();
     let commitment = commitment(&salt, &value);
@@ -71,24 +80,17 @@ pub(crate) fn answer(
         commitment: commitment.clone(),
     };
     while !desk.append_decided(None, vec![(me.clone(), answered.clone())])? {
-        blind(desk, &asked, &team, &me)?;
+        blind(desk, &asked, &team, me)?;
     }
     let both = to_open(&desk.plan, &desk.facts)
         .iter()
         .any(|shut| *shut.commitment == commitment);
     open_answers(desk)?;
-    let so = if both {
-        "both are in now"
-    } else {
-        "it stays closed until both are in"
-    };
-    let says = format!(
-        "{} answers {id} for {team}; {so}",
-        person(&desk.contract, &me)
-    );
-    let more = json!({ "expectation": asked.id.value, "team": team, "commitment": commitment });
-    said(desk, out, &me, &says, more, "baton check --now");
-    Ok(Exit::Good)
+    Ok(Given {
+        team,
+        commitment,
+        both,
+    })
 }
 
 /// Refuses whoever knows the other team's answer, because it is their own.
@@ -104,8 +106,12 @@ fn blind(desk: &Desk, asked: &Expectation, team: &TeamName, me: &Handle) -> Resu
 }
 
 /// Opens the answers that were given from this home and whose counterparts are
-/// committed too, and how sure voters of this home are once every role has voted. Nothing happens for any other.
-pub(crate) fn open_answers(desk: &mut Desk) -> Result<(), Failure> {
+/// committed too, and how sure voters of this home are once every role has voted.
+/// Nothing happens for any other.
+///
+/// # Errors
+/// Those of the ledger.
+pub fn open_answers(desk: &mut Desk) -> Result<(), Failure> {
     loop {
         let mine = here(desk);
         // Another command of this home may be about to open the same.
@@ -156,7 +162,7 @@ fn kept(place: &Path, shut: &Digest) -> Option<Kept> {
 
 /// Keeps how sure a person is in their home, closed until every role has voted,
 /// and returns what binds them to it.
-pub(crate) fn close_confidence(
+pub(super) fn close_confidence(
     desk: &Desk,
     me: &Handle,
     confidence: u8,
