@@ -179,6 +179,14 @@ pub enum Event {
         /// The salt that was committed to.
         salt: String,
     },
+    /// Somebody outside the room, whom Baton does not know, reported a problem.
+    Reported {
+        /// What is wrong.
+        says: String,
+        /// How to reach them, when they said it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        contact: Option<String>,
+    },
     /// A no-go or a gap in confidence was talked through in the room.
     Talked {
         /// What came of it.

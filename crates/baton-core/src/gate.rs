@@ -25,6 +25,8 @@ mod runbook;
 
 mod rehearsal;
 
+mod poll;
+
 mod room;
 
 mod review;
@@ -48,6 +50,7 @@ pub use definition::{
 };
 pub use facts::{Facts, Taken, commitment};
 pub use ownership::{item_digest, items_of, planned};
+pub use poll::{Ballot, Poll, poll};
 pub use rehearsal::unproven;
 pub use report::Report;
 pub use room::votes_to_open;

@@ -9,6 +9,7 @@ pub mod condition;
 pub mod next;
 pub mod order;
 pub mod staff;
+pub mod standing;
 pub mod state;
 pub mod survey;
 pub mod waits;

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 
 /// Voters a team needs before its average may be told: below that it would
 /// give single people away.
-const TEAM_VOTERS_MIN: usize = 3;
+pub(super) const TEAM_VOTERS_MIN: usize = 3;
 
 /// How far confidence (1 to 5) may lie apart before it must be talked about.
 const CONFIDENCE_GAP: f64 = 2.0;
@@ -111,7 +111,7 @@ fn check_freezes(case: &Case<'_>, notes: &mut Vec<Note>) {
 
 /// The votes that count: of people of the contract, on this content, since it
 /// was accepted and since the last launch began or ended.
-fn votes<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<(&'a Handle, &'a Vote)> {
+pub(super) fn votes<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<(&'a Handle, &'a Vote)> {
     let accepted = agreed_on(plan, facts).accepted.map(|(_, seq)| seq);
     let since: Option<Seq> = accepted.max(facts.launch_turn);
     let counts = |by: &Handle, vote: &Vote| {
@@ -125,7 +125,7 @@ fn votes<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<(&'a Handle, &'a Vote)> {
 
 /// Whether one of each role has voted, and more than one person in all: a
 /// number alone is compared with nothing and stays closed.
-fn all_in(plan: &Plan, votes: &[(&Handle, &Vote)]) -> bool {
+pub(super) fn all_in(plan: &Plan, votes: &[(&Handle, &Vote)]) -> bool {
     let voted = |role| {
         let people = plan.contract.holders(role);
         votes.iter().any(|(by, _)| people.contains(by))
@@ -147,7 +147,7 @@ pub fn votes_to_open<'a>(plan: &'a Plan, facts: &'a Facts) -> Vec<(&'a Handle, &
         .collect()
 }
 
-fn check_no_go(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note>) {
+pub(super) fn check_no_go(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note>) {
     let since = case.facts.launch_turn;
     for (by, vote) in votes {
         let open = vote.no_go > since && vote.no_go >= case.facts.talked;
@@ -205,7 +205,7 @@ fn check_roles(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note
     }
 }
 
-fn check_confidence(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note>) {
+pub(super) fn check_confidence(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec<Note>) {
     // What is said below of numbers is said of all of them or not at all.
     if !all_in(case.plan, votes) {
         return;
@@ -258,6 +258,6 @@ fn check_confidence(case: &Case<'_>, votes: &[(&Handle, &Vote)], notes: &mut Vec
     notes.push(note.owned_by(case.lead().as_ref()).next(TALK));
 }
 
-fn average(of: &[f64]) -> f64 {
+pub(super) fn average(of: &[f64]) -> f64 {
     of.iter().sum::<f64>() / of.len() as f64
 }

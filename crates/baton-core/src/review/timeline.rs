@@ -118,6 +118,7 @@ fn weight(entry: &Entry) -> Weight {
             Weight::Quiet
         }
         Event::RoundTrip(trip) if !trip.proves() => Weight::Marked,
+        Event::Reported { .. } => Weight::Marked,
         Event::Voted { go: false, .. }
         | Event::RetryCalled { .. }
         | Event::Paused { .. }
@@ -215,6 +216,14 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::Joined => format!("{by} came into the room"),
         Event::Left => format!("{by} left the room"),
         Event::Said { text } => format!("{by}: {}", line(text, super::text::TEXT_MOST)),
+        Event::Reported { says, contact } => format!(
+            "somebody reports a problem: {}{}",
+            line(says, super::text::TEXT_MOST),
+            contact.as_ref().map_or_else(String::new, |contact| format!(
+                " (reach them by {})",
+                line(contact, super::text::TEXT_MOST)
+            ))
+        ),
         Event::Talked { text } => format!("{by} recorded the talk{}", colon(Some(text))),
         // How sure somebody was is theirs: it is asked in confidence and never told.
         Event::Voted { go, because, .. } => {

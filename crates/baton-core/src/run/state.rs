@@ -158,7 +158,7 @@ pub struct Attempt {
     pub epoch: Epoch,
     /// When it was recorded.
     pub since: Timestamp,
-    before: Phase,
+    pub(super) before: Phase,
     /// Whether no earlier attempt of the deed did anything here.
     first: bool,
 }
@@ -517,7 +517,7 @@ impl State {
 
     /// What is to be undone, the next one last: completed in the order of
     /// completion, then, on top, what was begun and not completed.
-    fn undo_stack(&self) -> Vec<Place> {
+    pub(super) fn undo_stack(&self) -> Vec<Place> {
         let mut stack: Vec<(bool, Seq, Place)> = Vec::new();
         for (i, step) in self.steps.iter().enumerate() {
             let written = &self.plan.steps[i].written;

@@ -494,3 +494,23 @@ fn a_person_is_asked_once_the_open_stage_is_cleared() {
         toy.asks()
     );
 }
+
+#[test]
+fn a_step_stands_where_people_would_say() {
+    use crate::run::standing::Stands::{Failed, Succeeded, Undone, Waiting};
+    let stands = |toy: &Toy| -> Vec<_> {
+        let places = (0..3).flat_map(|i| toy.state.standing(i).map(|place| place.stands));
+        places.collect()
+    };
+    let toy = Toy::launch(three());
+    assert_eq!(stands(&toy), [Waiting; 3]);
+    assert!(toy.state.way_back().is_empty());
+
+    let mut toy = Toy::launch(three())
+        .failing("run c h0")
+        .failing("undo b h0");
+    let _halt = toy.go();
+    assert_eq!(stands(&toy), [Succeeded, Failed, Undone]);
+    let back: Vec<usize> = toy.state.way_back().into_iter().map(|(i, _)| i).collect();
+    assert_eq!(back, [1, 0], "what is left of the way back, the next first");
+}

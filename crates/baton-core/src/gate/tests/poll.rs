@@ -2,7 +2,7 @@
 
 use super::world::{World, name};
 use crate::event::Event;
-use crate::gate::{commitment, votes_to_open};
+use crate::gate::{commitment, poll, votes_to_open};
 use crate::handoff::contract::Role;
 use crate::id::{Digest, RoleName};
 
@@ -99,5 +99,7 @@ fn a_no_go_stands_until_it_was_talked_about_and_taken_back() {
             }
         }
         assert_eq!(world.codes(), codes, "{words:?}");
+        let talk = poll(&world.plan, &world.facts(), world.now).talk;
+        assert_eq!(talk.is_some(), !codes.is_empty(), "{words:?}: {talk:?}");
     }
 }

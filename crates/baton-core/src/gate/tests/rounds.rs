@@ -225,7 +225,15 @@ fn confidence_is_compared_by_team_only_when_nobody_is_given_away() {
         Some(vec![]),
         "two of operations have voted: no sides are told"
     );
+    let sure = |world: &World| poll(&world.plan, &world.facts(), world.now).sure;
+    assert_eq!(sure(&world), None, "two of operations have voted");
     world.vote(at, "cat", true, 4);
+    let told = sure(&world).unwrap();
+    let told: Vec<_> = told
+        .iter()
+        .map(|(team, mean)| (team.as_str(), *mean))
+        .collect();
+    assert_eq!(told, [("development", 2.0), ("operations", 4.0)]);
     let teams = vec!["development".to_owned(), "operations".to_owned()];
     assert_eq!(gap(&world), Some(teams));
     for by in ["dana", "lee", "ann"] {

@@ -219,6 +219,7 @@ fn talk(event: &Event) -> bool {
     matches!(
         event,
         Event::Said { .. }
+            | Event::Reported { .. }
             | Event::Talked { .. }
             | Event::Joined
             | Event::Left
