@@ -33,7 +33,7 @@ pub enum Kind {
 }
 
 /// Something that went wrong.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure {
     /// What kind.
     pub kind: Kind,

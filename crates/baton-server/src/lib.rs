@@ -6,6 +6,19 @@
 
 pub mod wire;
 
+mod clerk;
+mod doors;
+mod follow;
+mod live;
 mod openapi;
+mod outside;
+mod page;
+mod refusal;
+mod room;
+mod routes;
+mod seats;
+mod tail;
+mod view;
 
 pub use openapi::document;
+pub use room::{Listen, Room, address_of, new_link};

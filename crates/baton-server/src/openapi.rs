@@ -49,6 +49,8 @@ use crate::wire;
         wire::MineView,
         wire::ModeView,
         wire::NewLesson,
+        wire::Entered,
+        wire::OpenedFrame,
         wire::OutputFrame,
         wire::OutputView,
         wire::ParityRow,
@@ -91,15 +93,21 @@ use crate::wire;
         wire::Voted,
         wire::WaitView,
         wire::WatchView,
-        wire::WhereAbouts,
-        wire::WhyStep
+        wire::WordOnStep
     ))
 )]
 struct Api;
 
+/// What the description says before the routes add theirs: the shapes that only
+/// the stream carries, too.
+pub(crate) fn base() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}
+
 /// The document, as pretty JSON that ends with a line break.
 pub fn document() -> String {
-    let mut text = Api::openapi().to_pretty_json().unwrap_or_default();
+    let (_, api) = crate::routes::api().split_for_parts();
+    let mut text = api.to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
 }

@@ -20,9 +20,9 @@ pub use handoff::{
 };
 pub use review::{DecisionView, LessonMet, LessonView, ReviewStep, ReviewView, SurpriseView};
 pub use room::{
-    Answered, Because, FeedLine, Feeds, HandoffTurn, Hello, HowMet, Me, NewLesson, OutputFrame,
-    OutputView, Problem, Report, Said, SeatAsked, SeatTaken, SeatsFrame, StatusView, Via, Voted,
-    WhereAbouts, WhyStep,
+    Answered, Because, Entered, FeedLine, Feeds, HandoffTurn, Hello, HowMet, Me, NewLesson,
+    OpenedFrame, OutputFrame, OutputView, Problem, Report, Said, SeatAsked, SeatTaken, SeatsFrame,
+    StatusView, Token, Via, Voted, WordOnStep,
 };
 pub use run::{
     Action, ApprovalsView, BackView, ConfidenceView, EndedView, FenceView, ForecastView, LegView,

@@ -1,5 +1,6 @@
 //! The command line, and nothing but its shape.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -179,6 +180,9 @@ pub(crate) enum Command {
         /// Break it at this step on purpose
         #[arg(long, value_name = "STEP")]
         fail_at: Option<String>,
+        /// The room in the browser
+        #[command(flatten)]
+        room: RoomArgs,
     },
     /// Launch: the gate, the room, the run, the watch, the acceptance
     #[command(after_help = "Example: baton launch --as omar")]
@@ -186,6 +190,22 @@ pub(crate) enum Command {
         /// Refuse at once when anything is open, also the room
         #[arg(long)]
         no_wait: bool,
+        /// The room in the browser
+        #[command(flatten)]
+        room: RoomArgs,
+    },
+    /// Open the room in the browser, and print a link for each person
+    #[command(after_help = "Example: baton serve --listen 0.0.0.0:7070")]
+    Serve {
+        /// Where (default: this machine alone, at a free port)
+        #[arg(long, value_name = "ADDRESS")]
+        listen: Option<SocketAddr>,
+    },
+    /// Print a new link into the open room
+    #[command(after_help = "Example: baton link omar")]
+    Link {
+        /// For whom (default: you)
+        handle: Option<String>,
     },
     /// Say what you have to do next
     #[command(after_help = "Example: baton next --as lee")]
@@ -336,6 +356,9 @@ pub(crate) enum Command {
         /// The code
         code: String,
     },
+    /// Drive the open run when nobody does, and say nothing.
+    #[command(hide = true)]
+    Drive,
     /// Fill the ledger with events that are true of nothing, to time the gate.
     #[command(hide = true)]
     BenchLedger {
@@ -346,6 +369,17 @@ pub(crate) enum Command {
     /// Drive a launch whose commands end at once, to time the driver.
     #[command(hide = true)]
     BenchRun,
+}
+
+/// The room beside a run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RoomArgs {
+    /// Open the room here, for a team (default: this machine alone)
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "no_room")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Open no room in the browser
+    #[arg(long)]
+    pub(crate) no_room: bool,
 }
 
 /// What to do with lessons.

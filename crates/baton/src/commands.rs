@@ -15,6 +15,7 @@ mod parity;
 mod plan;
 mod record;
 mod review;
+mod serve;
 mod status;
 mod waive;
 mod watch;
@@ -89,14 +90,19 @@ fn at_desk(
         Command::Rehearse {
             environment,
             fail_at,
+            room,
         } => launch::rehearse(
             desk,
             out,
             settings.yes,
             environment.as_deref(),
             fail_at.as_deref(),
+            &room,
         ),
-        Command::Launch { no_wait } => launch::launch(desk, out, no_wait),
+        Command::Launch { no_wait, room } => launch::launch(desk, out, no_wait, &room),
+        Command::Serve { listen } => serve::run(desk, out, listen),
+        Command::Link { handle } => serve::link(desk, out, handle.as_deref()),
+        Command::Drive => drive::aside(desk, out),
         Command::Next => word::next(desk, out),
         Command::Done { step, on } => word::done(desk, out, &step, on.as_deref()),
         Command::Approve { step } => word::approve(desk, out, &step),

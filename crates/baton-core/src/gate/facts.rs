@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::event::{Ending, Event, Outcome, RunTerms};
+use crate::event::{Ending, Event, Outcome, RunKind, RunTerms};
 use crate::id::{
     Component, CriterionId, Digest, EnvName, ExpectationId, Handle, HandoffId, HostName, LessonId,
     MeasureId, RunId, Seq, StepId, TeamName,
@@ -266,6 +266,13 @@ impl Facts {
     /// The latest run of this handoff, open or over.
     pub fn latest_run(&self) -> Option<&RunId> {
         self.runs.keys().next_back()
+    }
+
+    /// The latest launch of this handoff, open or over, until its review was held.
+    pub fn latest_launch(&self) -> Option<&RunId> {
+        let mut runs = self.runs.iter().rev();
+        let launch = |run: &Run| run.terms.what == RunKind::Launch;
+        runs.find(|(_, run)| launch(run)).map(|(id, _)| id)
     }
 
     /// Lessons of any handoff that are not met.

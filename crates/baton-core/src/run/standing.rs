@@ -86,6 +86,11 @@ impl State {
         }
     }
 
+    /// Whether nothing is left to do of the step at `index` in the present leg.
+    pub fn is_finished(&self, index: usize) -> bool {
+        self.steps.get(index).is_some_and(|step| step.finished)
+    }
+
     /// Why the step at `index` is left out, when it is.
     pub fn left_out(&self, index: usize) -> Option<&str> {
         self.steps.get(index)?.skipped.as_deref()

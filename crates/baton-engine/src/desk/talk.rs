@@ -59,14 +59,7 @@ pub fn vote(
     if !(1..=5).contains(&confidence) {
         return Err(Failure::wrong("confidence is a number from 1 to 5"));
     }
-    if because
-        .as_deref()
-        .is_some_and(|why| why.chars().count() > TEXT_MOST)
-    {
-        return Err(Failure::wrong(format!(
-            "a reason has at most {TEXT_MOST} characters"
-        )));
-    }
+    bounded("a reason", because.as_deref())?;
     let content = desk.plan.digests.content.clone();
     let run = desk.talked_about()?;
     let vote = Event::Voted {
@@ -79,6 +72,19 @@ pub fn vote(
     let _entries = desk.append(me, run.as_ref(), vec![vote])?;
     blind::open_answers(desk)?;
     Ok(run)
+}
+
+/// Refuses a text that is too long to be read while it matters.
+///
+/// # Errors
+/// When it has more than [`TEXT_MOST`] characters.
+pub fn bounded(what: &str, text: Option<&str>) -> Result<(), Failure> {
+    match text {
+        Some(text) if text.chars().count() > TEXT_MOST => Err(Failure::wrong(format!(
+            "{what} has at most {TEXT_MOST} characters"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Lets a run go on: after a pause, in spite of harm, or past its window.

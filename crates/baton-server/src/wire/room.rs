@@ -71,6 +71,9 @@ pub enum Via {
 pub struct Said {
     /// What, 1 to 4000 characters.
     pub text: String,
+    /// Whether it records what came of a talk about a no-go or a gap.
+    #[serde(default)]
+    pub talk: bool,
 }
 
 /// A vote.
@@ -102,16 +105,11 @@ pub struct Because {
 
 /// A word about a step.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
-pub struct WhereAbouts {
+pub struct WordOnStep {
     /// On which host; on all that are waited for, when left out.
     pub host: Option<String>,
-}
-
-/// Why a step is left out.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-pub struct WhyStep {
-    /// Why.
-    pub because: String,
+    /// Why; leaving a step out needs it.
+    pub because: Option<String>,
 }
 
 /// A lesson to keep.
@@ -231,4 +229,25 @@ pub struct SeatsFrame {
 pub struct HandoffTurn {
     /// The entry that changed it.
     pub seq: u64,
+}
+
+/// The `opened` event: the launch that was to come, or a rehearsal, is this run.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OpenedFrame {
+    /// The run.
+    pub run: String,
+}
+
+/// What a link's address carries behind its `#`.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+pub struct Token {
+    /// The token, as it stands there.
+    pub token: String,
+}
+
+/// Who came in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Entered {
+    /// Their handle.
+    pub handle: String,
 }

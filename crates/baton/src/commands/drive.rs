@@ -82,6 +82,12 @@ pub(crate) fn drive(
     Ok(exit)
 }
 
+/// `baton drive`, which a room starts for a run that nobody drives.
+pub(crate) fn aside(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+    let (run, me) = (desk.open_run()?, desk.signer()?);
+    drive(desk, out, &run, &me, interrupts()?)
+}
+
 /// How often the person at the terminal asks to stop.
 pub(crate) struct Interrupts {
     count: Arc<AtomicU32>,

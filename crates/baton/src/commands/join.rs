@@ -245,6 +245,8 @@ fn take(desk: &mut Desk, out: &Out, me: &Handle, line: &str) -> Took {
             Command::Join
             | Command::Launch { .. }
             | Command::Rehearse { .. }
+            | Command::Serve { .. }
+            | Command::Drive
             | Command::Status { watch: true }
             | Command::Demo { .. } => Err(Failure::wrong("that needs a terminal of its own")),
             command => {

@@ -9,8 +9,9 @@ use baton_core::handoff::plan::Plan;
 use baton_core::id::{Digest, EnvName, Handle, RunId, StepId};
 use jiff::Timestamp;
 
+use crate::args::RoomArgs;
 use crate::commands::join::Seat;
-use crate::commands::{check, drive};
+use crate::commands::{check, drive, serve};
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
 use baton_engine::desk::blind::open_answers;
@@ -27,6 +28,7 @@ pub(crate) fn rehearse(
     yes: bool,
     environment: Option<&str>,
     fail_at: Option<&str>,
+    room: &RoomArgs,
 ) -> Result<Exit, Failure> {
     let me = desk.me()?;
     none_is_open(desk)?;
@@ -53,6 +55,7 @@ pub(crate) fn rehearse(
     let release = known(desk.release())?;
     let run = RunId::made(Timestamp::now(), draw());
     let ctrl_c = drive::interrupts()?;
+    let _room = serve::beside(desk, out, room)?;
     let count = plan.steps.len();
     told.line(format!(
         "rehearsing {count} steps in {}: forward, back, and forward again",
@@ -74,13 +77,19 @@ pub(crate) fn rehearse(
 }
 
 /// `baton launch`.
-pub(crate) fn launch(desk: &mut Desk, out: &Out, no_wait: bool) -> Result<Exit, Failure> {
+pub(crate) fn launch(
+    desk: &mut Desk,
+    out: &Out,
+    no_wait: bool,
+    asked: &RoomArgs,
+) -> Result<Exit, Failure> {
     let me = desk.me()?;
     none_is_open(desk)?;
     let seat = Seat::at_terminal(desk, &me)?;
     let told = out.story();
     let run = RunId::made(Timestamp::now(), draw());
     let mut ctrl_c = drive::interrupts()?;
+    let _room = serve::beside(desk, out, asked)?;
     let mut room = Room::default();
     loop {
         let (verdict, release) = room.fills(desk, &told, no_wait, &mut ctrl_c)?;

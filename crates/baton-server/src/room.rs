@@ -1,0 +1,311 @@
+//! A room: a socket, one thread that serves it, and what the routes share.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::Router;
+use baton_core::id::Handle;
+use baton_engine::desk::{Desk, Settings};
+use baton_engine::failure::{Failure, Kind};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::clerk::Clerk;
+use crate::doors::Doors;
+use crate::follow::{Follower, News, Topic, name};
+use crate::live::{Ring, Watcher};
+use crate::outside::Shared;
+use crate::routes;
+use crate::routes::guard::Kept;
+use crate::seats::Seats;
+
+/// How long a client may take to send the head of a request.
+const HEAD_MOST: Duration = Duration::from_secs(10);
+/// How much of a request's head is taken: 16 KiB.
+const HEAD_BYTES_MOST: usize = 16 * 1024;
+/// The file that says where the room is.
+const SIGN: &str = "room.address";
+/// How often the watchers are counted, and empty seats looked at.
+const COUNT: Duration = Duration::from_secs(1);
+
+/// Where a room is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen(pub SocketAddr);
+
+impl Default for Listen {
+    /// Loopback, at a port that is free.
+    fn default() -> Self {
+        Self(SocketAddr::from(([127, 0, 0, 1], 0)))
+    }
+}
+
+/// What the routes share.
+pub(crate) struct Shop {
+    /// Answers questions.
+    pub(crate) reading: Clerk,
+    /// Takes words down. Apart, so that nobody waits with a word for a reading.
+    pub(crate) saying: Clerk,
+    pub(crate) follower: Follower,
+    pub(crate) doors: Doors,
+    pub(crate) seats: Mutex<Seats>,
+    pub(crate) shared: Shared,
+    pub(crate) kept: Kept,
+    pub(crate) settings: Settings,
+    pub(crate) reports: Mutex<routes::outside::Budget>,
+}
+
+/// An open room; it is closed when this is dropped. A run goes on without it.
+pub struct Room {
+    address: SocketAddr,
+    doors: Doors,
+    people: Vec<Handle>,
+    /// Where it is written that the room is open.
+    sign: PathBuf,
+    close: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Room {
+    /// Opens the room of a handoff.
+    ///
+    /// # Errors
+    /// When nothing can be served there, or the room's key cannot be kept.
+    pub fn open(desk: &Desk, listen: Listen) -> Result<Self, Failure> {
+        let settings = desk.settings.clone();
+        let own = settings.own_folder();
+        let taken = |error: &std::io::Error| {
+            Failure::new(Kind::Part, format!("cannot open the room at {}", listen.0))
+                .because(error)
+                .hint("name another address with `--listen`")
+        };
+        let socket = TcpListener::bind(listen.0).map_err(|error| taken(&error))?;
+        socket
+            .set_nonblocking(true)
+            .map_err(|error| taken(&error))?;
+        let address = socket.local_addr().map_err(|error| taken(&error))?;
+        let shop = Doors::of(&own)?;
+        let doors = Doors::of(&own)?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| taken(&error))?;
+        let (close, closed) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name("room".to_owned())
+            .spawn(move || {
+                runtime.block_on(serve(settings, shop, socket, closed));
+                // Clerks and follower end by themselves once nobody can ask them.
+                runtime.shutdown_background();
+            })
+            .map_err(|error| taken(&error))?;
+        let sign = own.join(SIGN);
+        fs::write(&sign, format!("http://{address}\n"))
+            .map_err(|error| Failure::unwritten(&sign, &error))?;
+        Ok(Self {
+            address,
+            doors,
+            sign,
+            people: desk.contract.people.keys().cloned().collect(),
+            close: Some(close),
+            thread: Some(thread),
+        })
+    }
+
+    /// The address of the room as it is listened at, without anything that lets
+    /// somebody in.
+    pub fn address(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A link for each person that lets them in once, within twelve hours.
+    pub fn links(&self) -> BTreeMap<Handle, String> {
+        let people = self.people.iter();
+        people
+            .map(|who| {
+                (
+                    who.clone(),
+                    link(
+                        &self.doors,
+                        &format!("http://{}", reachable(self.address)),
+                        who,
+                    ),
+                )
+            })
+            .collect()
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // Another room may have been opened since.
+        let ours = |text: String| text.trim_end() == self.address();
+        if fs::read_to_string(&self.sign).is_ok_and(ours) {
+            let _gone = fs::remove_file(&self.sign);
+        }
+        if let Some(close) = self.close.take() {
+            let _over_already = close.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// The address of the room that was opened last for this ledger, and not closed
+/// since as far as this machine knows.
+pub fn address_of(desk: &Desk) -> Option<String> {
+    let sign = desk.settings.own_folder().join(SIGN);
+    let address = fs::read_to_string(sign).ok()?.trim_end().to_owned();
+    let at = address
+        .strip_prefix("http://")?
+        .parse::<SocketAddr>()
+        .ok()?;
+    // One that died left its sign.
+    TcpStream::connect_timeout(&reachable(at), HEAD_MOST).ok()?;
+    Some(format!("http://{}", reachable(at)))
+}
+
+/// An address that a room listens at as one that can be gone to from here.
+fn reachable(at: SocketAddr) -> SocketAddr {
+    match at.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::from((Ipv4Addr::LOCALHOST, at.port())),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::from((Ipv6Addr::LOCALHOST, at.port())),
+        _ => at,
+    }
+}
+
+/// A new link into a room that is served at `address`, by the key in the
+/// folder of its ledger.
+///
+/// # Errors
+/// When the key cannot be kept.
+pub fn new_link(desk: &Desk, address: &str, who: &Handle) -> Result<String, Failure> {
+    let doors = Doors::of(&desk.settings.own_folder())?;
+    Ok(link(&doors, address.trim_end_matches('/'), who))
+}
+
+fn link(doors: &Doors, address: &str, who: &Handle) -> String {
+    format!("{address}/in#{}", doors.link(who, Timestamp::now()))
+}
+
+async fn serve(
+    settings: Settings,
+    doors: Doors,
+    socket: TcpListener,
+    closed: oneshot::Receiver<()>,
+) {
+    let Ok(socket) = tokio::net::TcpListener::from_std(socket) else {
+        return;
+    };
+    let (news, heard) = mpsc::unbounded_channel();
+    let shared = Shared::default();
+    let shop = Arc::new(Shop {
+        reading: Clerk::hire(settings.clone()),
+        saying: Clerk::hire(settings.clone()),
+        follower: Follower::start(settings.clone(), news, Arc::clone(&shared)),
+        doors,
+        seats: Mutex::default(),
+        shared,
+        kept: Kept::default(),
+        settings,
+        reports: Mutex::default(),
+    });
+    let _told = tokio::spawn(tell(heard, shop.follower.clone()));
+    let _looked = tokio::spawn(look(Arc::clone(&shop)));
+    let router = routes::router(shop);
+    tokio::select! {
+        () = accept(socket, router) => {}
+        _ = closed => {}
+    }
+}
+
+/// Serves whoever comes. Plain HTTP/1.1: a stream for each page needs no more,
+/// and a connection costs the least memory so.
+async fn accept(socket: tokio::net::TcpListener, router: Router) {
+    loop {
+        let stream = match socket.accept().await {
+            Ok((stream, _)) => stream,
+            // Too many connections: those that end make room.
+            Err(_) => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                continue;
+            }
+        };
+        let _small_frames_at_once = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(async move {
+            let mut http = hyper::server::conn::http1::Builder::new();
+            let _served = http
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_MOST)
+                .max_buf_size(HEAD_BYTES_MOST)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        });
+    }
+}
+
+/// Tells watchers what the follower says, in its order.
+async fn tell(mut heard: mpsc::UnboundedReceiver<News>, follower: Follower) {
+    let mut rings: BTreeMap<Topic, Arc<Mutex<Ring>>> = BTreeMap::new();
+    let mut count = tokio::time::interval(COUNT);
+    let mut before = BTreeMap::new();
+    loop {
+        let news = tokio::select! {
+            news = heard.recv() => news,
+            _ = count.tick() => {
+                let watched: BTreeMap<String, usize> = rings
+                    .iter()
+                    .map(|(topic, ring)| (name(topic.as_ref()), Ring::watchers(ring)))
+                    .collect();
+                if watched != before {
+                    before.clone_from(&watched);
+                    follower.watched(watched);
+                }
+                continue;
+            }
+        };
+        match news {
+            Some(News::Tell(topic, frame)) => {
+                if let Some(ring) = rings.get(&topic) {
+                    Ring::tell(ring, frame);
+                }
+            }
+            Some(News::Watch(topic, before, to)) => {
+                let ring = Arc::clone(rings.entry(topic).or_default());
+                let _gone = to.send(Watcher::new(ring, before));
+            }
+            Some(News::Over(topic)) => {
+                if let Some(ring) = rings.remove(&topic) {
+                    Ring::close(&ring);
+                }
+            }
+            None => return,
+        }
+    }
+}
+
+/// Looks after seats whose pages are gone.
+async fn look(shop: Arc<Shop>) {
+    let mut count = tokio::time::interval(COUNT);
+    loop {
+        let _tick = count.tick().await;
+        if !routes::locked(&shop.seats).any() {
+            continue;
+        }
+        let it = Arc::clone(&shop);
+        let looked = shop.saying.ask(move |table| {
+            let desk = table.laid()?;
+            routes::locked(&it.seats).look(desk)
+        });
+        // A ledger that cannot be written now may be soon.
+        let _again = looked.await;
+    }
+}
