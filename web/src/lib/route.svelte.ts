@@ -1,0 +1,58 @@
+// Which page is shown. Paths are plain, so that a link can be sent to somebody.
+
+export type Route =
+  | { page: 'handoffs' }
+  | { page: 'handoff' }
+  | { page: 'run'; run: string }
+  | { page: 'review'; run: string }
+  | { page: 'status' }
+  | { page: 'out' }
+  | { page: 'nowhere' };
+
+/** The page a path names. */
+export function routeOf(path: string): Route {
+  const words = path.split('/').filter((word) => word !== '').map(decodeURIComponent);
+  const [first, run, third] = words;
+  if (first === undefined) return { page: 'handoffs' };
+  if (first === 'handoff' && words.length === 1) return { page: 'handoff' };
+  if (first === 'status' && words.length === 1) return { page: 'status' };
+  if (first === 'out' && words.length === 1) return { page: 'out' };
+  if (first === 'runs' && run !== undefined) {
+    if (third === undefined) return { page: 'run', run };
+    if (third === 'review' && words.length === 3) return { page: 'review', run };
+  }
+  return { page: 'nowhere' };
+}
+
+class Router {
+  now = $state.raw<Route>(routeOf(location.pathname));
+
+  constructor() {
+    addEventListener('popstate', () => this.#read());
+    document.addEventListener('click', (event) => this.#click(event));
+  }
+
+  go(path: string): void {
+    history.pushState(null, '', path);
+    this.#read();
+    scrollTo(0, 0);
+  }
+
+  #read(): void {
+    this.now = routeOf(location.pathname);
+  }
+
+  /** Links to our own pages need no new document; all else is the browser's. */
+  #click(event: MouseEvent): void {
+    if (event.defaultPrevented || event.button !== 0) return;
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    const link = (event.target as Element | null)?.closest?.('a');
+    if (!link || link.target !== '' || link.hasAttribute('download')) return;
+    const to = new URL(link.href, location.href);
+    if (to.origin !== location.origin || to.pathname.startsWith('/api/') || to.hash !== '') return;
+    event.preventDefault();
+    this.go(to.pathname);
+  }
+}
+
+export const router = new Router();
