@@ -87,12 +87,6 @@ export function away(at: string, now: number): string {
   return seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
 }
 
-/** How actual stands to planned, in words: `1 min early`, `2 min late`, `on time`. */
-export function deviation(seconds: number, slack = 5): string {
-  if (Math.abs(seconds) <= slack) return 'on time';
-  return seconds > 0 ? `${span(seconds)} late` : `${span(-seconds)} early`;
-}
-
 /** `2 of 3 steps` for people who listen. */
 export function ofAll(done: number, all: number, one: string): string {
   return `${done} of ${counted(all, one)}`;

@@ -126,8 +126,7 @@ export interface Parity {
   collected: { host: string; layer: string; status: string }[];
 }
 
-export interface PlanStep {
-  id: string;
+export interface PlanStep extends Step {
   prose: string;
   fences: { role: string; lang: string; text: string }[];
 }

@@ -1,6 +1,6 @@
 // What the board says: where are we, who is next, is it going well. Pure; it words what the server decided.
 
-import { between, clock, deviation, ms, span } from '../../lib/time.ts';
+import { between, clock, ms, span } from '../../lib/time.ts';
 import { counted, listed, plainly } from '../../lib/words.ts';
 import type { Action, RunView, Step, Wait } from '../../lib/wire/types.ts';
 
@@ -173,16 +173,26 @@ export function well(run: RunView, now: number, zone: string): Answer {
   return time(run, now, zone);
 }
 
+/** A run is on time while it is behind by less than this, or than a tenth of its plan. */
+const SLACK_S = 60;
+
+function slack(run: RunView): number {
+  const ends = run.steps.map((step) => ms(step.planned?.ends)).filter(Number.isFinite);
+  const begins = run.steps.map((step) => ms(step.planned?.begins)).filter(Number.isFinite);
+  return ends.length === 0 ? SLACK_S : Math.max(SLACK_S, (Math.max(...ends) - Math.min(...begins)) / 10_000);
+}
+
 function time(run: RunView, now: number, zone: string): Answer {
   const late = lateness(run, now);
-  const pace = late === null ? 'On its way' : capital(deviation(late, 20));
+  const behind = late !== null && late > slack(run);
+  const pace = late === null ? 'On its way' : behind ? `${span(late)} behind plan` : 'On time';
   const forecast = run.forecast;
   if (forecast === null) return { state: 'going', head: pace, sub: 'No forecast yet' };
   const range = `Ends ${clock(forecast.early, zone)} to ${clock(forecast.late, zone)}`;
   const closes = ms(run.window?.closes);
   if (ms(forecast.likely) > closes) return { state: 'failed', head: 'Too late for the window', sub: `${range}; the window closes ${clock(closes, zone)}` };
   if (ms(forecast.late) > closes) return { state: 'unknown', head: 'May outrun the window', sub: `${range}; the window closes ${clock(closes, zone)}` };
-  return { state: 'succeeded', head: pace, sub: run.window === null ? range : `${range}; the window closes ${clock(closes, zone)}` };
+  return { state: behind ? 'unknown' : 'succeeded', head: pace, sub: run.window === null ? range : `${range}; the window closes ${clock(closes, zone)}` };
 }
 
 /** How many hosts of a step are in which state, worst first. */
