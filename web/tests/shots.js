@@ -41,7 +41,8 @@ try {
       wrong += 1;
     });
     for (const word of wanted) {
-      const [name = '', path = '/', press] = word.split('=');
+      const [name = '', path = '/', ...rest] = word.split('=');
+      const press = rest.length > 0 ? rest.join('=') : undefined;
       await page.goto(base + path);
       await page.waitForSelector('main h1, main h2');
       await page.waitForFunction(() => document.querySelector('[aria-busy=true]') === null);

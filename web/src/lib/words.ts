@@ -66,6 +66,23 @@ export function lookOf(state: string): Look {
   return LOOKS[state] ?? look('ring', 'dim', state.replaceAll(/[-_]/g, ' '));
 }
 
+const OUTCOMES: Record<string, string> = {
+  succeeded: 'Succeeded',
+  'rolled-back': 'Rolled back',
+  stopped: 'Stopped in place',
+  aborted: 'Aborted',
+};
+
+/** How a run ended, as the beginning of a sentence. */
+export function outcomeSays(outcome: string): string {
+  return OUTCOMES[outcome] ?? capital(plainly(outcome));
+}
+
+/** With a capital first letter. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 const QUESTIONS: Record<string, [string, string]> = {
   definition: ['Definition', 'What does done mean, and how is success measured?'],
   alignment: ['Alignment', 'Do both sides mean the same thing?'],

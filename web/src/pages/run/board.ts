@@ -1,7 +1,7 @@
 // What the board says: where are we, who is next, is it going well. Pure; it words what the server decided.
 
 import { between, clock, ms, span } from '../../lib/time.ts';
-import { counted, listed, plainly } from '../../lib/words.ts';
+import { capital, counted, listed, outcomeSays, plainly } from '../../lib/words.ts';
 import type { Action, RunView, Step, Wait } from '../../lib/wire/types.ts';
 
 /** One answer: a state for its mark, a few words to be read from afar, a sentence to be read from near. */
@@ -20,12 +20,13 @@ export function nameOf(run: RunView, handle: string, me: string | null): string 
   return run.people.find((seat) => seat.handle === handle)?.name ?? handle;
 }
 
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
-}
-
 export function active(run: RunView): Step[] {
   return run.steps.filter((step) => ACTIVE.has(step.state));
+}
+
+/** Whether any step of the run has begun. */
+export function begun(run: RunView): boolean {
+  return run.steps.some((step) => step.actual.began !== null);
 }
 
 /** How many steps are settled on this leg: done on the way forward, undone on the way back. */
@@ -48,16 +49,9 @@ function phaseOf(run: RunView, step: string): string {
   return run.phases.find((phase) => phase.steps.includes(step))?.title ?? '';
 }
 
-const OUTCOMES: Record<string, string> = {
-  succeeded: 'Succeeded',
-  'rolled-back': 'Rolled back',
-  stopped: 'Stopped in place',
-  aborted: 'Aborted',
-};
-
 export function where(run: RunView, now: number): Answer {
   if (run.ended !== null) {
-    return { state: run.ended.outcome, head: OUTCOMES[run.ended.outcome] ?? capital(run.ended.outcome), sub: run.ended.because };
+    return { state: run.ended.outcome, head: outcomeSays(run.ended.outcome), sub: run.ended.because };
   }
   const at = active(run);
   const [done, all] = settled(run);
@@ -130,7 +124,8 @@ export function next(run: RunView, now: number, me: string | null): Answer {
   if (ahead !== undefined) {
     return { state: 'going', head: capital(nameOf(run, ahead.owner, me)), sub: `${capital(expected(run, ahead, now))}: ${ahead.title}` };
   }
-  return { state: 'going', head: 'Nobody', sub: 'Baton goes on by itself' };
+  const by = run.mode === 'watching' ? 'Baton watches by itself' : run.mode === 'paused' ? 'Whoever resumes the run' : 'Baton goes on by itself';
+  return { state: 'going', head: 'Nobody', sub: by };
 }
 
 /** Seconds by which the run is behind its plan, negative where ahead; null where nothing can be compared. */
