@@ -8,7 +8,7 @@
 use crate::{Answer, say, shell};
 
 /// Everything, in one place.
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 13] = [
     Need {
         name: "cc",
         probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
@@ -63,6 +63,20 @@ const NEEDS: [Need; 11] = [
         probe: "command -v busybox",
         cure: Cure::Debian("busybox"),
         uses: "the test of hosts with small tools",
+        may_lack: true,
+    },
+    Need {
+        name: "node",
+        probe: "command -v npm && node -e 'const [a, b] = process.versions.node.split(`.`).map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'",
+        cure: Cure::Debian("nodejs npm"),
+        uses: "stage web, and the page in the binary (Node.js 20.19, or 22.12 and newer)",
+        may_lack: true,
+    },
+    Need {
+        name: "chromium",
+        probe: "command -v chromium || command -v chromium-browser || command -v google-chrome || test -x \"$BATON_CHROMIUM\"",
+        cure: Cure::Debian("chromium fonts-inter fonts-jetbrains-mono"),
+        uses: "the tests and pictures of the page in a browser",
         may_lack: true,
     },
     Need {

@@ -1,0 +1,72 @@
+//! The page in `web/`: installed, checked, built, tested and drawn with its own tools.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Answer, shell};
+
+/// What `npm ci` leaves behind when it has finished.
+const INSTALLED: &str = "node_modules/.package-lock.json";
+
+/// Types, unit tests, build, and with `browser` the tests in a real Chromium.
+pub(crate) fn stage(browser: bool) -> Answer<()> {
+    ready()?;
+    npm(&["run", "--silent", "check"])?;
+    npm(&["test", "--silent"])?;
+    npm(&["run", "--silent", "build"])?;
+    if !browser {
+        return Ok(());
+    }
+    let baton = shell::built("baton", "dev")?;
+    shell::must(
+        command("npm")
+            .args(["run", "--silent", "browser"])
+            .env("BATON", baton),
+    )
+}
+
+/// Pictures of every page into `folder`, from a handoff that is really carried out.
+pub(crate) fn shots(baton: &Path, folder: &Path) -> Answer<()> {
+    ready()?;
+    npm(&["run", "--silent", "build"])?;
+    shell::must(
+        command("node")
+            .arg("tests/shots.js")
+            .arg(folder)
+            .env("BATON", baton),
+    )
+}
+
+/// Installs what the page is made with, unless that has been done for this very lock file.
+fn ready() -> Answer<()> {
+    let folder = folder();
+    let age = |name: &str| {
+        folder
+            .join(name)
+            .metadata()
+            .and_then(|meta| meta.modified())
+    };
+    let done = match (age(INSTALLED), age("package-lock.json")) {
+        (Ok(installed), Ok(locked)) => installed >= locked,
+        _ => false,
+    };
+    if done {
+        return Ok(());
+    }
+    npm(&["ci", "--no-audit", "--no-fund"])
+}
+
+fn npm(words: &[&str]) -> Answer<()> {
+    shell::must(command("npm").args(words))
+}
+
+fn folder() -> PathBuf {
+    shell::root().join("web")
+}
+
+/// A program that starts in the folder of the page.
+fn command(name: &str) -> Command {
+    let mut command = shell::program(name);
+    command.current_dir(folder());
+    command
+}
