@@ -49,7 +49,7 @@ parity:
   compare: [staging]
   fresh: 24h
   facts:
-    - files: { paths: ["config/**"] }
+    - files: { paths: ["config/**", installed] }
 success:
   - id: errors
     says: Requests that fail
@@ -112,18 +112,11 @@ rm -f installed
 - owner: pia (backup: omar)
 - only in: production
 - approve: 1 of operations
+- changes: nothing
 - expect: 2s
 
 \`\`\`sh run
-echo open > door
-\`\`\`
-
-\`\`\`sh verify
-test -s door
-\`\`\`
-
-\`\`\`sh undo
-rm -f door
+echo "the doors are open"
 \`\`\`
 
 ## Afterwards

@@ -2,6 +2,7 @@
 
 import { time } from '../clock.svelte.ts';
 import { act, Problem, read } from '../wire/api.ts';
+import { parse } from '../wire/parse.ts';
 import type { FeedLine, Me, RunPatch, RunView, Seat } from '../wire/types.ts';
 import { heard, NO_OUTPUT, patched, told, type Output } from './fold.ts';
 
@@ -101,7 +102,7 @@ class Room {
     const stream = new EventSource(`/api/live${query}`);
     this.#stream = stream;
     const on = <T>(name: string, take: (value: T) => void) =>
-      stream.addEventListener(name, (event) => take(JSON.parse((event as MessageEvent<string>).data) as T));
+      stream.addEventListener(name, (event) => take(parse<T>((event as MessageEvent<string>).data)));
     stream.addEventListener('open', () => {
       this.connection = { is: 'live' };
       this.#behindSince = null;

@@ -16,6 +16,7 @@ import type {
   FeedLine,
   StatusView,
 } from './types.ts';
+import { parse } from './parse.ts';
 
 /** A refusal (RFC 9457): what was refused, why, and what would make it pass. */
 export class Problem extends Error {
@@ -50,7 +51,10 @@ function writeKey(): string {
 }
 
 async function problem(answer: Response): Promise<Problem> {
-  const body: Record<string, unknown> = await answer.json().catch(() => ({}));
+  const body = await answer
+    .text()
+    .then((text) => parse<Record<string, unknown>>(text))
+    .catch((): Record<string, unknown> => ({}));
   const text = (key: string) => (typeof body[key] === 'string' ? body[key] : '');
   const hints = Array.isArray(body['hints']) ? body['hints'].filter((hint) => typeof hint === 'string') : [];
   return new Problem(answer.status, text('title') || `Refused (${answer.status})`, text('detail'), text('code'), hints);
@@ -69,7 +73,7 @@ async function ask<T>(method: string, path: string, body?: unknown): Promise<T> 
   if (!answer.ok) throw await problem(answer);
   if (answer.status === 204) return undefined as T;
   const text = await answer.text();
-  return (text === '' ? undefined : JSON.parse(text)) as T;
+  return text === '' ? (undefined as T) : parse<T>(text);
 }
 
 const get = <T>(path: string) => ask<T>('GET', path);
