@@ -15,6 +15,12 @@ const AGAIN_MS = 2_000;
 
 export type Connection = { is: 'off' | 'connecting' | 'live' } | { is: 'lost'; since: number };
 
+interface Hello {
+  seq: number;
+  version?: string;
+  at?: string;
+}
+
 class Room {
   me = $state.raw<Me | null>(null);
   run = $state.raw<RunView | null>(null);
@@ -33,6 +39,7 @@ class Room {
   #again: ReturnType<typeof setTimeout> | undefined;
   #behindSince: number | null = null;
   #waiting: RunPatch[] = [];
+  #reading: Promise<void> = Promise.resolve();
 
   constructor() {
     setInterval(() => void this.#seat(), SEAT_MS);
@@ -51,11 +58,18 @@ class Room {
       this.outputs = {};
     }
     this.#asked = run;
+    // Read beside the opening of the stream, not after it; `hello` tells whether something fell between.
+    void this.refresh();
     this.#open();
   }
 
   /** Reads the run and its timeline anew; what arrives meanwhile is folded after. */
-  async refresh(): Promise<void> {
+  refresh(): Promise<void> {
+    this.#reading = this.#read();
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
     const asked = this.#asked;
     if (asked === null) return;
     try {
@@ -104,8 +118,10 @@ class Room {
     const on = <T>(name: string, take: (value: T) => void) =>
       stream.addEventListener(name, (event) => take(parse<T>((event as MessageEvent<string>).data)));
     stream.addEventListener('open', () => {
+      const again = this.connection.is === 'lost';
       this.connection = { is: 'live' };
       this.#behindSince = null;
+      if (!again) return;
       this.handoffTurn += 1;
       void this.refresh();
     });
@@ -114,7 +130,7 @@ class Room {
       // The browser tries again by itself unless the answer was a refusal.
       if (stream.readyState === EventSource.CLOSED) this.#later();
     });
-    on<{ version?: string; at?: string }>('hello', (hello) => this.#hello(hello));
+    on<Hello>('hello', (hello) => void this.#hello(hello));
     on<FeedLine>('feed', (line) => (this.lines = told(this.lines, line)));
     on<RunPatch>('run', (patch) => this.#patch(patch));
     on<{ people: Seat[] } | Seat[]>('seats', (seats) => {
@@ -130,11 +146,13 @@ class Room {
     else this.run = patched(this.run, patch);
   }
 
-  #hello(hello: { version?: string; at?: string }): void {
+  async #hello(hello: Hello): Promise<void> {
     time.heard(hello.at);
     const version = hello.version ?? null;
     if (this.#version !== null && version !== null && version !== this.#version) this.newer = true;
     this.#version ??= version;
+    await this.#reading;
+    if (this.run !== null && hello.seq > this.run.seq) await this.refresh();
   }
 
   #heard(piece: { attempt: string; from: number; text: string }): void {
