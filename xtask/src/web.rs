@@ -1,6 +1,6 @@
 //! The page in `web/`: installed, checked, built, tested and drawn with its own tools.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::{Answer, shell};
@@ -17,24 +17,7 @@ pub(crate) fn stage(browser: bool) -> Answer<()> {
     if !browser {
         return Ok(());
     }
-    let baton = shell::built("baton", "dev")?;
-    shell::must(
-        command("npm")
-            .args(["run", "--silent", "browser"])
-            .env("BATON", baton),
-    )
-}
-
-/// Pictures of every page into `folder`, from a handoff that is really carried out.
-pub(crate) fn shots(baton: &Path, folder: &Path) -> Answer<()> {
-    ready()?;
-    npm(&["run", "--silent", "build"])?;
-    shell::must(
-        command("node")
-            .arg("tests/shots.js")
-            .arg(folder)
-            .env("BATON", baton),
-    )
+    npm(&["run", "--silent", "browser"])
 }
 
 /// Installs what the page is made with, unless that has been done for this very lock file.

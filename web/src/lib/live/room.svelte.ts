@@ -100,12 +100,10 @@ class Room {
   }
 
   async #story(run: string): Promise<void> {
-    let cursor: string | undefined;
-    do {
-      const page: { lines: FeedLine[]; next: string | null } = await read.timeline(run, cursor);
-      for (const line of page.lines) this.lines = told(this.lines, line);
-      cursor = page.next ?? undefined;
-    } while (cursor !== undefined && this.#asked === run);
+    for await (const page of read.timeline(run)) {
+      if (this.#asked !== run) return;
+      this.lines = page.reduce(told, this.lines);
+    }
   }
 
   #open(): void {

@@ -89,10 +89,16 @@ export const read = {
   plan: (run?: string) => get<PlanView>(run === undefined ? '/api/plan' : `/api/plan?run=${id(run)}`),
   runs: () => get<{ runs: RunRow[]; next: string | null }>('/api/runs'),
   run: (run: string) => get<RunView>(`/api/runs/${id(run)}`),
-  timeline: (run: string, cursor?: string) =>
-    get<{ lines: FeedLine[]; next: string | null }>(
-      `/api/runs/${id(run)}/timeline${cursor === undefined ? '' : `?cursor=${id(cursor)}`}`,
-    ),
+  /** All that happened, page by page. */
+  async *timeline(run: string): AsyncGenerator<FeedLine[]> {
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const query: string = cursor === '' ? '' : `?cursor=${id(cursor)}`;
+      const page: { lines: FeedLine[]; next: string | null } = await get(`/api/runs/${id(run)}/timeline${query}`);
+      yield page.lines;
+      cursor = page.next;
+    }
+  },
   measures: (run: string) => get<{ measures: Measure[] }>(`/api/runs/${id(run)}/measures`),
   review: (run: string) => get<ReviewView>(`/api/runs/${id(run)}/review`),
   output: (attempt: string, from: number) =>

@@ -4,8 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from '../browser.js';
-import { Handoff } from '../real/handoff.js';
-import { enter, held, open, say, votes } from '../real/room.js';
+import { Handoff } from './handoff.js';
+import { enter, held, open, say, votes } from './room.js';
 
 /** @type {import('playwright-core').Browser} */
 let browser;
