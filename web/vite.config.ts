@@ -4,7 +4,7 @@ import { defineConfig } from 'vite';
 
 // `npm run dev` shows every saved edit at once, on the data of a running `baton serve`.
 const api = process.env['BATON_API'] ?? 'http://127.0.0.1:7411';
-const proxy = Object.fromEntries(['/api', '/in'].map((path) => [path, { target: api }]));
+const proxy = { '/api': { target: api } };
 
 export default defineConfig({
   plugins: [svelte()],

@@ -67,7 +67,7 @@ const NEEDS: [Need; 13] = [
     },
     Need {
         name: "node",
-        probe: "command -v npm && node -e 'const [a, b] = process.versions.node.split(`.`).map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'",
+        probe: NODE,
         cure: Cure::Debian("nodejs npm"),
         uses: "stage web, and the page in the binary (Node.js 20.19, or 22.12 and newer)",
         may_lack: true,
@@ -103,6 +103,7 @@ const NEEDS: [Need; 13] = [
 ];
 
 const NEXTEST: &str = "cargo nextest --version";
+const NODE: &str = "command -v npm && node -e 'const [a, b] = process.versions.node.split(`.`).map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'";
 
 struct Need {
     name: &'static str,
@@ -157,6 +158,10 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 pub(crate) fn has_nextest() -> bool {
     shell::holds(NEXTEST)
+}
+
+pub(crate) fn has_node() -> bool {
+    shell::holds(NODE)
 }
 
 /// Which of the needs (all, or those that `only` names) are unmet, those of

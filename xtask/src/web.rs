@@ -8,9 +8,11 @@ use crate::{Answer, shell};
 /// What `npm ci` leaves behind when it has finished.
 const INSTALLED: &str = "node_modules/.package-lock.json";
 
-/// Types, unit tests, build, and with `browser` the tests in a real Chromium.
+/// The wire as the server's code has it, types, unit tests, build, and with `browser` the
+/// tests in a real Chromium.
 pub(crate) fn stage(browser: bool) -> Answer<()> {
     ready()?;
+    npm(&["run", "--silent", "types:check"])?;
     npm(&["run", "--silent", "check"])?;
     npm(&["test", "--silent"])?;
     npm(&["run", "--silent", "build"])?;
@@ -18,6 +20,12 @@ pub(crate) fn stage(browser: bool) -> Answer<()> {
         return Ok(());
     }
     npm(&["run", "--silent", "browser"])
+}
+
+/// Makes the page's types of the wire anew from the server's description of it.
+pub(crate) fn bless() -> Answer<()> {
+    ready()?;
+    npm(&["run", "--silent", "types"])
 }
 
 /// Installs what the page is made with, unless that has been done for this very lock file.

@@ -19,8 +19,13 @@ class Clock {
     this.#tick();
   }
 
+  /** A moment of this machine's clock, as the server counts it. */
+  of(moment: number): number {
+    return moment + this.#ahead;
+  }
+
   #tick(): void {
-    this.now = Date.now() + this.#ahead;
+    this.now = this.of(Date.now());
   }
 }
 

@@ -31,6 +31,7 @@ const LOOKS: Record<string, Look> = {
   ready: look('check', 'good', 'ready'),
   'not-ready': look('diamond', 'held', 'not ready'),
   inconclusive: look('diamond', 'held', 'inconclusive'),
+  past: look('dash', 'dim', 'past'),
   // A run.
   going: look('play', 'going', 'going'),
   pausing: look('pause', 'held', 'pausing'),
@@ -42,14 +43,17 @@ const LOOKS: Record<string, Look> = {
   stopped: look('cross', 'bad', 'stopped'),
   aborted: look('dash', 'dim', 'aborted'),
   // Evidence, a measure, a vote.
-  passed: look('check', 'good', 'passed'),
+  passing: look('check', 'good', 'passes'),
+  failing: look('cross', 'bad', 'fails'),
   missing: look('ring', 'dimmer', 'no evidence yet'),
   stale: look('diamond', 'held', 'stale'),
-  unsigned: look('ring', 'held', 'not signed'),
-  signed: look('check', 'good', 'signed'),
   keep: look('check', 'good', 'keep'),
   hold: look('ring', 'going', 'not decided yet'),
+  'roll-back': look('cross', 'bad', 'roll back'),
+  fine: look('check', 'good', 'no harm'),
+  undecided: look('ring', 'going', 'not decided yet'),
   harm: look('cross', 'bad', 'harm'),
+  blind: look('diamond', 'held', 'cannot be seen'),
   go: look('check', 'good', 'go'),
   'no-go': look('cross', 'bad', 'no-go'),
   // How a step stood at the end.

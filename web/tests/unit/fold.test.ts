@@ -24,6 +24,12 @@ describe('a patch', () => {
     expect(patched(before, { seq: 41, steps: [stranger] }).steps).toEqual(before.steps);
   });
 
+  it('without a place in the ledger tells what time alone changed', () => {
+    const before = { ...run(), driven: true };
+    const after = patched(before, { driven: false, forecast: null });
+    expect([after.driven, after.forecast, after.seq]).toEqual([false, null, before.seq]);
+  });
+
   it('folded one by one gives the same as read anew and folded from there', () => {
     const patches = [41, 42, 43].map((seq) => ({ seq, driven: seq % 2 === 0 }));
     const whole = patches.reduce(patched, run());

@@ -7,11 +7,11 @@ export const LINES_MAX = 2_000;
 /** Characters kept of one output; the start is dropped, since its end is what is watched. */
 export const OUTPUT_CHARS_MAX = 200_000;
 
-/** `run` after `patch`; a patch that it already contains changes nothing. */
+/** `run` after `patch`; a patch that it already contains changes nothing. One without `seq` tells what time alone changed. */
 export function patched(run: RunView, patch: RunPatch): RunView {
-  if (patch.seq <= run.seq) return run;
+  if (patch.seq !== undefined && patch.seq <= run.seq) return run;
   const { steps, ...rest } = patch;
-  const next = { ...run, ...rest };
+  const next: RunView = { ...run, ...rest };
   if (steps !== undefined && steps.length > 0) {
     const changed = new Map(steps.map((step) => [step.id, step]));
     next.steps = run.steps.map((step) => changed.get(step.id) ?? step);

@@ -1,25 +1,21 @@
 // The live room: one event stream, folded. It says plainly whether what is shown is live, and since when not.
 
 import { time } from '../clock.svelte.ts';
-import { act, Problem, read } from '../wire/api.ts';
+import { act, freshKey, Problem, read } from '../wire/api.ts';
 import { parse } from '../wire/parse.ts';
-import type { FeedLine, Me, RunPatch, RunView, Seat } from '../wire/types.ts';
+import type { FeedLine, Hello, Me, OutputFrame, RunPatch, RunView, SeatsFrame } from '../wire/types.ts';
 import { heard, NO_OUTPUT, patched, told, type Output } from './fold.ts';
+import type { Frame } from './sse.ts';
+import { Stream } from './stream.ts';
 
 /** How often this page says that somebody looks at it; a seat lasts three of these. */
 const SEAT_MS = 2_000;
-/** How long the stream may be behind what a seat's answer says before it counts as dead. */
-const BEHIND_MS = 5_000;
-/** Waiting before a stream that was refused is tried again. */
-const AGAIN_MS = 2_000;
 
-export type Connection = { is: 'off' | 'connecting' | 'live' } | { is: 'lost'; since: number };
+/** This open tab: two of one person do not speak for each other. */
+const TAB = freshKey();
 
-interface Hello {
-  seq: number;
-  version?: string;
-  at?: string;
-}
+/** Lost is told with the time of the last word, since that is how old the page may be; `out` where the link has run out. */
+export type Connection = { is: 'off' | 'connecting' | 'live' } | { is: 'lost'; since: number; out: boolean };
 
 class Room {
   me = $state.raw<Me | null>(null);
@@ -34,19 +30,25 @@ class Room {
   newer = $state(false);
 
   #version: string | null = null;
-  #stream: EventSource | null = null;
+  #stream: Stream | null = null;
   #asked: string | null = null;
-  #again: ReturnType<typeof setTimeout> | undefined;
-  #behindSince: number | null = null;
-  #waiting: RunPatch[] = [];
+  /** The stream began here, so that the timeline must be read from its beginning. */
+  #fromNothing = true;
+  #reads = 0;
+  /** What the stream changed since the latest reading was asked for. */
+  #since: ((run: RunView) => RunView)[] = [];
   #reading: Promise<void> = Promise.resolve();
 
   constructor() {
     setInterval(() => void this.#seat(), SEAT_MS);
-    addEventListener('offline', () => this.#lost());
-    addEventListener('online', () => this.#reopen());
-    addEventListener('pagehide', () => this.#stream?.close());
-    document.addEventListener('visibilitychange', () => void this.#seat());
+    addEventListener('offline', () => this.#stream?.cut());
+    addEventListener('online', () => this.now());
+    addEventListener('pagehide', () => this.close());
+    addEventListener('pageshow', (event) => event.persisted && location.reload());
+    document.addEventListener('visibilitychange', () => {
+      this.now();
+      void this.#seat();
+    });
   }
 
   /** Watches `run`, or only the handoff where there is none. */
@@ -56,6 +58,7 @@ class Room {
       this.run = null;
       this.lines = [];
       this.outputs = {};
+      this.problem = null;
     }
     this.#asked = run;
     // Read beside the opening of the stream, not after it; `hello` tells whether something fell between.
@@ -63,7 +66,19 @@ class Room {
     this.#open();
   }
 
-  /** Reads the run and its timeline anew; what arrives meanwhile is folded after. */
+  /** Watches nothing any more. */
+  close(): void {
+    this.#stream?.close();
+    this.#stream = null;
+    this.connection = { is: 'off' };
+  }
+
+  /** Tries at once to be live again. */
+  now(): void {
+    this.#stream?.now();
+  }
+
+  /** Reads the run anew, and its timeline where that may have holes; what arrives meanwhile is folded after. */
   refresh(): Promise<void> {
     this.#reading = this.#read();
     return this.#reading;
@@ -72,17 +87,18 @@ class Room {
   async #read(): Promise<void> {
     const asked = this.#asked;
     if (asked === null) return;
+    const turn = ++this.#reads;
+    this.#since = [];
     try {
       const run = await read.run(asked);
-      if (this.#asked !== asked) return;
+      if (turn !== this.#reads) return;
       time.heard(run.at);
-      this.run = this.#waiting.reduce(patched, run);
-      this.#waiting = [];
+      this.run = this.#since.reduce((run, change) => change(run), run);
       this.problem = null;
-      if (this.lines.length === 0) await this.#story(asked);
+      if (this.lines.length === 0 || this.#fromNothing) await this.#story(asked);
     } catch (why) {
-      if (why instanceof Problem) this.problem = why;
-      else throw why;
+      if (!(why instanceof Problem)) throw why;
+      if (turn === this.#reads) this.problem = why;
     }
   }
 
@@ -107,96 +123,65 @@ class Room {
   }
 
   #open(): void {
-    clearTimeout(this.#again);
     this.#stream?.close();
-    if (this.connection.is !== 'lost') this.connection = { is: 'connecting' };
+    this.connection = { is: 'connecting' };
     const query = this.#asked === null ? '' : `?run=${encodeURIComponent(this.#asked)}`;
-    const stream = new EventSource(`/api/live${query}`);
-    this.#stream = stream;
-    const on = <T>(name: string, take: (value: T) => void) =>
-      stream.addEventListener(name, (event) => take(parse<T>((event as MessageEvent<string>).data)));
-    stream.addEventListener('open', () => {
-      const again = this.connection.is === 'lost';
-      this.connection = { is: 'live' };
-      this.#behindSince = null;
-      if (!again) return;
-      this.handoffTurn += 1;
-      void this.refresh();
+    this.#stream = new Stream(`/api/live${query}`, {
+      opened: (again, from) => this.#opened(again, from),
+      heard: (frame) => this.#heard(frame),
+      lost: (heard, why) => this.#lost(heard, why),
     });
-    stream.addEventListener('error', () => {
-      this.#lost();
-      // The browser tries again by itself unless the answer was a refusal.
-      if (stream.readyState === EventSource.CLOSED) this.#later();
-    });
-    on<Hello>('hello', (hello) => void this.#hello(hello));
-    on<FeedLine>('feed', (line) => (this.lines = told(this.lines, line)));
-    on<RunPatch>('run', (patch) => this.#patch(patch));
-    on<{ people: Seat[] } | Seat[]>('seats', (seats) => {
-      const people = Array.isArray(seats) ? seats : seats.people;
-      if (this.run !== null) this.run = { ...this.run, people };
-    });
-    on<{ attempt: string; from: number; text: string }>('output', (piece) => this.#heard(piece));
-    on('handoff', () => (this.handoffTurn += 1));
   }
 
-  #patch(patch: RunPatch): void {
-    if (this.run === null) this.#waiting.push(patch);
-    else this.run = patched(this.run, patch);
+  #opened(again: boolean, from: string | null): void {
+    this.connection = { is: 'live' };
+    this.#fromNothing = from === null;
+    if (!again) return;
+    this.handoffTurn += 1;
+    void this.refresh();
+  }
+
+  #lost(heard: number, why: Problem | null): void {
+    const since = this.connection.is === 'lost' ? this.connection.since : time.of(heard);
+    this.connection = { is: 'lost', since, out: why?.out ?? false };
+  }
+
+  #heard({ event, data }: Frame): void {
+    if (event === 'hello') void this.#hello(parse<Hello>(data));
+    else if (event === 'feed') this.lines = told(this.lines, parse<FeedLine>(data));
+    else if (event === 'run') this.#change(parse<RunPatch>(data), patched);
+    else if (event === 'seats') this.#change(parse<SeatsFrame>(data), (run, { people }) => ({ ...run, people }));
+    else if (event === 'output') this.#said(parse<OutputFrame>(data));
+    else if (event === 'handoff') this.handoffTurn += 1;
+  }
+
+  #change<T>(frame: T, fold: (run: RunView, frame: T) => RunView): void {
+    this.#since.push((run) => fold(run, frame));
+    if (this.run !== null) this.run = fold(this.run, frame);
   }
 
   async #hello(hello: Hello): Promise<void> {
     time.heard(hello.at);
-    const version = hello.version ?? null;
-    if (this.#version !== null && version !== null && version !== this.#version) this.newer = true;
-    this.#version ??= version;
+    if (this.#version !== null && hello.version !== this.#version) this.newer = true;
+    this.#version ??= hello.version;
     await this.#reading;
     if (this.run !== null && hello.seq > this.run.seq) await this.refresh();
   }
 
-  #heard(piece: { attempt: string; from: number; text: string }): void {
+  #said(piece: OutputFrame): void {
     const known = this.outputs[piece.attempt];
     if (known === undefined) return;
-    const next = heard(known, piece.from, piece.text, piece.from + new TextEncoder().encode(piece.text).length);
+    const next = heard(known, piece.from, piece.text, piece.next);
+    // A hole: what is missing is read; where that fails, the next piece brings one here again.
     if (next === 'gap') void this.follow(piece.attempt).catch(() => undefined);
     else this.outputs = { ...this.outputs, [piece.attempt]: next };
   }
 
-  #lost(): void {
-    if (this.connection.is !== 'lost') this.connection = { is: 'lost', since: time.now };
-  }
-
-  #later(): void {
-    clearTimeout(this.#again);
-    this.#again = setTimeout(() => this.#open(), AGAIN_MS);
-  }
-
-  #reopen(): void {
-    if (this.#stream !== null) this.#open();
-  }
-
-  /** Says that somebody looks at this page, and learns whether the stream keeps up. */
+  /** Says that somebody looks at this page; what keeps it from being heard shows in the stream. */
   async #seat(): Promise<void> {
     if (this.me?.handle == null || this.#stream === null) return;
-    try {
-      const seat = await act.seat(document.visibilityState === 'visible', location.pathname);
-      time.heard(seat?.at);
-      this.#keepsUp(seat?.seq);
-    } catch (why) {
-      if (why instanceof Problem && why.status === 0) this.#lost();
-    }
-  }
-
-  #keepsUp(seq: number | undefined): void {
-    const known = Math.max(this.run?.seq ?? 0, this.lines.at(-1)?.seq ?? 0);
-    if (seq === undefined || this.run === null || this.run.ended !== null || known >= seq) {
-      this.#behindSince = null;
-      return;
-    }
-    this.#behindSince ??= Date.now();
-    if (Date.now() - this.#behindSince > BEHIND_MS) {
-      this.#behindSince = null;
-      this.#open();
-    }
+    const seat = await act.seat(document.visibilityState === 'visible', TAB).catch(() => null);
+    time.heard(seat?.at);
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { between, clock, ms, span } from '../../lib/time.ts';
 import { capital, counted, listed, outcomeSays, plainly } from '../../lib/words.ts';
-import type { Action, RunView, Step, Wait } from '../../lib/wire/types.ts';
+import type { Action, RunView, Step, Wait, Watch } from '../../lib/wire/types.ts';
 
 /** One answer: a state for its mark, a few words to be read from afar, a sentence to be read from near. */
 export interface Answer {
@@ -156,7 +156,7 @@ export function well(run: RunView, now: number, zone: string): Answer {
     return { state: 'unknown', head: 'An outcome is not known', sub: listed(names, 2) };
   }
   if (run.watch !== null && run.mode === 'watching') {
-    return { state: run.watch.verdict, head: run.watch.verdict === 'harm' ? 'Harm was found' : 'No harm seen', sub: run.watch.says };
+    return watched(run.watch);
   }
   if (lost.length > 0) {
     return { state: 'unknown', head: 'Somebody is missing', sub: `${listed(lost.map((seat) => `${seat.name} (${listed(seat.roles.map(plainly))})`), 2)} is not here` };
@@ -166,6 +166,14 @@ export function well(run: RunView, now: number, zone: string): Answer {
     return { state: 'unknown', head: 'Nobody drives', sub: 'Baton stopped here; resume goes on' };
   }
   return time(run, now, zone);
+}
+
+/** What the judge's word means to somebody far away: a measure without data is said, and is no good news. */
+function watched(watch: Watch): Answer {
+  if (watch.verdict === 'roll-back') return { state: 'roll-back', head: 'Harm was found', sub: watch.says };
+  const blind = watch.measures.filter((measure) => measure.verdict === 'blind');
+  if (blind.length > 0) return { state: 'blind', head: `No data for ${listed(blind.map((measure) => measure.says), 2)}`, sub: watch.says };
+  return { state: watch.verdict, head: 'No harm seen', sub: watch.says };
 }
 
 /** A run is on time while it is behind by less than this, or than a tenth of its plan. */
