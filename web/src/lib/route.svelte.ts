@@ -7,6 +7,7 @@ export type Route =
   | { page: 'review'; run: string }
   | { page: 'status' }
   | { page: 'out' }
+  | { page: 'in' }
   | { page: 'nowhere' };
 
 /** The page a path names. */
@@ -16,7 +17,7 @@ export function routeOf(path: string): Route {
   if (first === undefined) return { page: 'handoffs' };
   if (first === 'handoff' && words.length === 1) return { page: 'handoff' };
   if (first === 'status' && words.length === 1) return { page: 'status' };
-  if (first === 'out' && words.length === 1) return { page: 'out' };
+  if ((first === 'out' || first === 'in') && words.length === 1) return { page: first };
   if (first === 'runs' && run !== undefined) {
     if (third === undefined) return { page: 'run', run };
     if (third === 'review' && words.length === 3) return { page: 'review', run };
@@ -25,9 +26,12 @@ export function routeOf(path: string): Route {
 }
 
 class Router {
-  now = $state.raw<Route>(routeOf(location.pathname));
+  now = $state.raw<Route>({ page: 'nowhere' });
+  /** What a link brought behind its `#`; taken out of the address at once, so that it stays in no history. */
+  #token = '';
 
   constructor() {
+    this.#read();
     addEventListener('popstate', () => this.#read());
     document.addEventListener('click', (event) => this.#click(event));
   }
@@ -38,8 +42,26 @@ class Router {
     scrollTo(0, 0);
   }
 
+  /** As `go`, but there is no way back to where one was. */
+  replace(path: string): void {
+    history.replaceState(null, '', path);
+    this.#read();
+  }
+
+  /** The token of the link one came by, once. */
+  takeToken(): string {
+    const token = this.#token;
+    this.#token = '';
+    return token;
+  }
+
   #read(): void {
-    this.now = routeOf(location.pathname);
+    const route = routeOf(location.pathname);
+    if (route.page === 'in' && location.hash !== '') {
+      this.#token = location.hash.slice(1);
+      history.replaceState(null, '', location.pathname);
+    }
+    this.now = route;
   }
 
   /** Links to our own pages need no new document; all else is the browser's. */

@@ -12,7 +12,7 @@ import { serve } from '../fixtures/serve.js';
 
 const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const FIRST_PAGE_KIB_MAX = 150;
-const PAGES = ['/', '/handoff', '/status', '/out', '/nowhere/at/all', ...Object.keys(RUNS).map((run) => `/runs/${run}`), '/runs/run_ended/review'];
+const PAGES = ['/', '/handoff', '/status', '/out', '/in', '/nowhere/at/all', ...Object.keys(RUNS).map((run) => `/runs/${run}`), '/runs/run_ended/review'];
 
 /** @type {import('playwright-core').Browser} */
 let browser;
@@ -61,6 +61,8 @@ async function on({ width = 1280, dark = false }, play) {
   } finally {
     server.stage.instead.clear();
     server.stage.down = false;
+    server.stage.refused = 0;
+    server.stage.behind.length = 0;
     server.stage.written.length = 0;
     await context.close();
   }
@@ -184,6 +186,28 @@ test('a safe button says what it would do, wants a reason, and is held; a slip d
   });
 });
 
+test('letting go too early does nothing; the button shows how far it is, in steps where nothing should move', async () => {
+  await on({}, async (page) => {
+    await open(page, '/runs/run_launch');
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    const hold = dialog.getByRole('button', { name: 'Hold to pause' });
+    await hold.focus();
+    await page.keyboard.down('Enter');
+    await dialog.getByText('Keep holding to pause').and(dialog.locator(':not(.widest)')).waitFor();
+    await page.waitForFunction(() => /0\.[257]/.test(/** @type {HTMLElement} */ (document.querySelector('.fill')).style.transform));
+    const filled = await page.evaluate(() => /** @type {HTMLElement} */ (document.querySelector('.fill')).style.transform);
+    assert.match(filled, /^scaleX\(0\.(25|5|75)\)$/);
+    await page.keyboard.up('Enter');
+    await hold.waitFor();
+    assert.deepEqual(written(), []);
+    await page.keyboard.down('Enter');
+    await dialog.waitFor({ state: 'hidden' });
+    await page.keyboard.up('Enter');
+    assert.equal(written().length, 1);
+  });
+});
+
 test('tools that can only click press twice', async () => {
   await on({}, async (page) => {
     await open(page, '/runs/run_launch');
@@ -239,17 +263,104 @@ test('what the server says shows at once; a break is said, and mended without a 
 
     server.stage.down = true;
     server.stage.cut();
-    await page.getByRole('alert').getByText('Not live').waitFor();
+    const alert = page.getByRole('alert');
+    await alert.getByText(/^Not live since \d\d:\d\d:\d\d$/).waitFor();
+    assert.deepEqual(await violations(page), []);
     const opened = server.stage.opened;
     server.stage.down = false;
-    await page.getByText('Live', { exact: true }).waitFor({ timeout: 20_000 });
+    await alert.getByRole('button', { name: 'Try now' }).click();
+    await page.getByText('Live', { exact: true }).waitFor();
+    assert.equal(await alert.count(), 0);
     assert.equal(server.stage.opened, opened + 1);
+    assert.equal(server.stage.behind.at(-1), '42');
     server.stage.push('feed', line, 41);
     server.stage.push('feed', { ...line, seq: 43, says: 'and once more' }, 43);
     await feed.getByText('and once more').waitFor();
     assert.equal(await feed.locator('.line').count(), many + 2);
     // The run was read anew, so what it says now counts, not what was patched before.
     await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
+  });
+});
+
+test('a stream that only falls silent is said not to be live, and opened again', async () => {
+  await on({}, async (page) => {
+    await page.clock.install();
+    await open(page, '/runs/run_launch');
+    await page.getByText('Live', { exact: true }).waitFor();
+    const opened = server.stage.opened;
+    server.stage.down = true;
+    await page.clock.fastForward(11_000);
+    assert.equal(await page.getByText('Live', { exact: true }).count(), 1);
+    await page.clock.fastForward(3_000);
+    await page.getByRole('alert').getByText(/Not live since/).waitFor();
+    server.stage.down = false;
+    await page.getByText('Live', { exact: true }).waitFor();
+    assert.equal(server.stage.opened, opened + 1);
+  });
+});
+
+test('a server that does not know this browser any more says so, and what is shown stays', async () => {
+  await on({}, async (page) => {
+    await open(page, '/runs/run_launch');
+    await page.getByText('Live', { exact: true }).waitFor();
+    server.stage.refused = 401;
+    server.stage.cut();
+    await page.getByRole('alert').getByText('You are signed out here.').waitFor();
+    await page.getByRole('heading', { name: 'Runbook' }).waitFor();
+    await page.getByRole('link', { name: 'How to come in again' }).click();
+    await page.getByText('baton link YOUR-HANDLE').waitFor();
+  });
+});
+
+test('a write whose answer is lost is sent again with the same key, by itself and by hand', async () => {
+  await on({}, async (page) => {
+    await open(page, '/runs/run_approving');
+    server.stage.down = true;
+    const keys = () => new Set(written().map(({ key }) => key)).size;
+    const lost = page.getByText('nobody knows whether this arrived');
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await lost.waitFor();
+    // The browser may send one more often by itself, on a connection it had open.
+    assert.ok(written().length >= 4, `${written().length} were sent`);
+    server.stage.down = false;
+    const before = written().length;
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await lost.waitFor({ state: 'detached' });
+    await until(() => written().length > before);
+    assert.equal(keys(), 1);
+    await page.waitForFunction(() => ![...document.querySelectorAll('button')].some((button) => button.textContent === 'Approve' && button.disabled));
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await until(() => keys() === 2);
+  });
+});
+
+test('a link brings one in, its word stays nowhere, and it works once', async () => {
+  await on({}, async (page) => {
+    /** @type {string[]} */
+    const asked = [];
+    page.on('request', (request) => asked.push(`${request.url()} ${request.headers()['referer'] ?? ''}`));
+    await page.goto(`${server.url}/in#secret-word`);
+    await page.waitForURL(`${server.url}/`);
+    await page.getByRole('heading', { name: 'Handoffs' }).waitFor();
+    await page.locator('summary:has-text("You are Pia Lund")').waitFor();
+    assert.deepEqual(written().map(({ path, body }) => [path, body]), [['/api/enter', { token: 'secret-word' }]]);
+    assert.ok(!asked.slice(1).some((line) => line.includes('secret-word')), asked.join('\n'));
+    await page.goBack();
+    assert.ok(!page.url().includes('secret-word'));
+
+    await page.goto(`${server.url}/in#secret-word`);
+    await page.getByRole('heading', { name: 'This link has done its work' }).waitFor();
+    assert.equal(page.url(), `${server.url}/in`);
+    await page.getByText('baton link pia').waitFor();
+    await page.getByRole('link', { name: 'Go on as Pia Lund' }).waitFor();
+    assert.deepEqual(await violations(page), []);
+
+    server.stage.instead.set('/api/me', { status: 401, body: { title: 'Who are you?', status: 401, code: 'room.no-cookie' } });
+    // Another link in the same tab is tried at once.
+    await page.evaluate(() => (location.hash = 'other-word'));
+    await until(() => written().length === 3);
+    assert.deepEqual(written().at(-1)?.body, { token: 'other-word' });
+    assert.equal(page.url().includes('other-word'), false);
   });
 });
 
@@ -345,6 +456,11 @@ test('a page somebody looks at sits in the room; one that is left does not', asy
     await page.getByRole('heading', { name: 'Ask for your link' }).waitFor();
   });
 });
+
+/** Waits until something holds here. @param {() => boolean} holds */
+async function until(holds) {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** What was written, but for the seat that every page keeps. */
 function written() {
