@@ -2,7 +2,7 @@
 //! they expect. The changes are then read like any other.
 
 use crate::args::Args;
-use crate::{Answer, needs, say, shell, test};
+use crate::{Answer, needs, say, shell, test, web};
 
 pub(crate) const HELP: &str = "\
 cargo xtask bless [FILTER]...   accepts changed snapshots, of tests whose name holds a FILTER
@@ -16,6 +16,9 @@ pub(crate) fn run(args: Args) -> Answer {
     let mut tests = test::runner(needs::has_nextest(), "--workspace", &[]);
     tests.arg("--").args(&filters).env("UPDATE_EXPECT", "1");
     let status = shell::status(&mut tests)?;
+    if needs::has_node() {
+        web::bless()?;
+    }
     let changed = shell::output(shell::program("git").args(["diff", "--stat"]))?;
     say::out(if changed.is_empty() {
         "nothing changed"

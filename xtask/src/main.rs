@@ -17,6 +17,7 @@ mod sim;
 mod stages;
 mod test;
 mod torture;
+mod web;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@
 use crate::{Answer, say, shell};
 
 /// Everything, in one place.
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 13] = [
     Need {
         name: "cc",
         probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
@@ -66,6 +66,20 @@ const NEEDS: [Need; 11] = [
         may_lack: true,
     },
     Need {
+        name: "node",
+        probe: NODE,
+        cure: Cure::Debian("nodejs npm"),
+        uses: "stage web, and the page in the binary (Node.js 20.19, or 22.12 and newer)",
+        may_lack: true,
+    },
+    Need {
+        name: "chromium",
+        probe: "command -v chromium || command -v chromium-browser || command -v google-chrome || test -x \"$BATON_CHROMIUM\"",
+        cure: Cure::Debian("chromium fonts-inter fonts-jetbrains-mono"),
+        uses: "the tests and pictures of the page in a browser",
+        may_lack: true,
+    },
+    Need {
         name: "rustfmt",
         probe: "cargo fmt --version",
         cure: Cure::Rustup("rustfmt"),
@@ -89,6 +103,7 @@ const NEEDS: [Need; 11] = [
 ];
 
 const NEXTEST: &str = "cargo nextest --version";
+const NODE: &str = "command -v npm && node -e 'const [a, b] = process.versions.node.split(`.`).map(Number); process.exit(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19) ? 0 : 1)'";
 
 struct Need {
     name: &'static str,
@@ -143,6 +158,10 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 pub(crate) fn has_nextest() -> bool {
     shell::holds(NEXTEST)
+}
+
+pub(crate) fn has_node() -> bool {
+    shell::holds(NODE)
 }
 
 /// Which of the needs (all, or those that `only` names) are unmet, those of

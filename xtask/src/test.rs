@@ -5,22 +5,25 @@ use std::process::{Command, ExitCode, Stdio};
 
 use crate::args::Args;
 use crate::stages::{Report, Stage};
-use crate::{Answer, needs, say, shell, torture};
+use crate::{Answer, needs, say, shell, torture, web};
 
 pub(crate) const HELP: &str = "\
-cargo xtask test [--without NAME]...   everything: needs, fmt, clippy, build, tests, doc, demo, torture
+cargo xtask test [--without NAME]...   everything: needs, fmt, clippy, build, tests, web, doc, demo, torture
 cargo xtask test --fast                fmt, tidy and the tests of the core: under two minutes
 
 needs   what must be installed (as root on Debian it is installed, else the command is named)
 --without NAME   leaves out a stage, or a program this machine cannot have, and the tests
                  that need it (those with needs_NAME in their name):
-                 git, ssh-keygen, sshd, prometheus, postgres, sqlite3, busybox, rustfmt, clippy, nextest
+                 git, ssh-keygen, sshd, prometheus, postgres, sqlite3, busybox, node, chromium,
+                 rustfmt, clippy, nextest
 
 A stage that fails does not stop the others. The exit status is 0 if all that was asked passed.
 ";
 
 /// The stages that may be left out.
-const STAGES: [&str; 7] = ["fmt", "clippy", "build", "tests", "doc", "demo", "torture"];
+const STAGES: [&str; 8] = [
+    "fmt", "clippy", "build", "tests", "web", "doc", "demo", "torture",
+];
 
 /// What is tested between edits, and what that needs.
 const FAST: &str = "--package xtask --package baton-core";
@@ -42,8 +45,10 @@ pub(crate) fn run(mut args: Args) -> Answer {
             known.join(", ")
         ));
     }
-    if without.iter().any(|name| name == "rustfmt") {
-        without.push("fmt".to_owned());
+    for (need, stage) in [("rustfmt", "fmt"), ("node", "web")] {
+        if without.iter().any(|name| name == need) {
+            without.push(stage.to_owned());
+        }
     }
     let seen = Seen {
         without: &without,
@@ -77,12 +82,17 @@ impl Seen<'_> {
         needs::verdict(self.unmet.get_or_init(|| needs::unmet(only, self.without)))
     }
 
+    /// What this machine lacks, or shall do without.
+    fn absent(&self) -> Vec<&str> {
+        let unmet = self.unmet.get().into_iter().flatten().copied();
+        unmet
+            .chain(self.without.iter().map(String::as_str))
+            .collect()
+    }
+
     /// Runs the tests of `packages` that this machine can run.
     fn test(&self, packages: &str) -> Answer<()> {
-        let unmet = self.unmet.get().into_iter().flatten().copied();
-        let absent: Vec<&str> = unmet
-            .chain(self.without.iter().map(String::as_str))
-            .collect();
+        let absent = self.absent();
         shell::must(&mut runner(!absent.contains(&"nextest"), packages, &absent))
     }
 }
@@ -102,6 +112,9 @@ fn all_stages<'a>(seen: &'a Seen<'_>) -> Vec<Stage<'a>> {
         simple("clippy", "clippy --workspace --all-targets -- -D warnings"),
         simple("build", "build --package baton --package shop"),
         stage("tests", Some("build"), || seen.test("--workspace")),
+        stage("web", Some("build"), || {
+            web::stage(!seen.absent().contains(&"chromium"))
+        }),
         stage("doc", None, doc),
         stage("demo", Some("build"), demo),
         stage("torture", Some("build"), torture::stage),

@@ -1,0 +1,169 @@
+// Every request the page makes. A refusal arrives as a `Problem` with the server's own words.
+
+import type {
+  FeedLine,
+  HandoffRow,
+  HandoffView,
+  History,
+  Me,
+  Parity,
+  Piece,
+  PlanView,
+  ReviewView,
+  RunView,
+  SeatTaken,
+  Sent,
+  StatusView,
+} from './types.ts';
+import { parse } from './parse.ts';
+
+/** How long an answer may take before the network counts as broken. */
+const ANSWER_MS = 10_000;
+/** The waits before a write whose answer did not come is sent again. */
+const AGAIN_MS = [400, 1_200, 3_000];
+
+/** A refusal (RFC 9457): what was refused, why, and what would make it pass. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+    readonly code: string,
+    readonly hints: readonly string[],
+  ) {
+    super(detail === '' ? title : detail);
+  }
+
+  /** Nobody is signed in here. */
+  get out(): boolean {
+    return this.status === 401;
+  }
+}
+
+/** A network that answers nothing is a problem with status 0. */
+function unreachable(wrote: boolean): Problem {
+  const detail = wrote
+    ? 'Baton does not answer, so nobody knows whether this arrived. Press it again when the page is live: it counts once.'
+    : 'Baton does not answer. The run itself goes on without this page.';
+  return new Problem(0, 'Baton does not answer', detail, 'room.unreachable', [
+    'see whether the machine that runs Baton is up',
+    'from a terminal there, `baton status` answers the same',
+  ]);
+}
+
+/** A word nobody else has. `crypto.randomUUID` is not there on plain http, but for localhost. */
+export function freshKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** The keys of writes whose answer never came: sent again, even by another press, such a write is still the same one. */
+const unsettled = new Map<string, string>();
+
+/** The refusal that `answer` carries, in the server's words. */
+export async function problemOf(answer: Response): Promise<Problem> {
+  const body = await answer
+    .text()
+    .then((text) => parse<Record<string, unknown>>(text))
+    .catch((): Record<string, unknown> => ({}));
+  const text = (key: string) => (typeof body[key] === 'string' ? body[key] : '');
+  const hints = Array.isArray(body['hints']) ? body['hints'].filter((hint) => typeof hint === 'string') : [];
+  return new Problem(answer.status, text('title') || `Refused (${answer.status})`, text('detail'), text('code'), hints);
+}
+
+/** The answer, or null where none came: the network broke, or something before the server says that it is not there. */
+async function once(path: string, init: RequestInit): Promise<Response | null> {
+  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
+  return answer !== null && answer.status >= 502 && answer.status <= 504 ? null : answer;
+}
+
+async function taken<T>(answer: Response): Promise<T> {
+  if (!answer.ok) throw await problemOf(answer);
+  const text = await answer.text();
+  return text === '' ? (undefined as T) : parse<T>(text);
+}
+
+async function get<T>(path: string): Promise<T> {
+  const answer = await once(path, { headers: { accept: 'application/json' } });
+  if (answer === null) throw unreachable(false);
+  return taken<T>(answer);
+}
+
+/** Writes once, however often it has to be sent. */
+async function write<T>(method: 'POST' | 'DELETE', path: string, body: unknown = {}): Promise<T> {
+  const text = JSON.stringify(body);
+  const same = `${method} ${path} ${text}`;
+  const key = unsettled.get(same) ?? freshKey();
+  unsettled.set(same, key);
+  for (const wait of [0, ...AGAIN_MS]) {
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    const answer = await sent(method, path, text, key);
+    if (answer === null) continue;
+    unsettled.delete(same);
+    return taken<T>(answer);
+  }
+  throw unreachable(true);
+}
+
+/** Writes what is soon said anew by itself: a lost one is not sent again, and each is one of its own. */
+async function hint<T>(method: 'POST' | 'DELETE', path: string, body: unknown = {}): Promise<T> {
+  const answer = await sent(method, path, JSON.stringify(body), freshKey());
+  if (answer === null) throw unreachable(false);
+  return taken<T>(answer);
+}
+
+function sent(method: 'POST' | 'DELETE', path: string, body: string, key: string): Promise<Response | null> {
+  const headers = { accept: 'application/json', 'content-type': 'application/json', 'idempotency-key': key };
+  return once(path, { method, headers, body });
+}
+
+const post = (path: string, body?: unknown) => write<unknown>('POST', path, body);
+const id = encodeURIComponent;
+
+export const read = {
+  me: () => get<Me>('/api/me'),
+  handoffs: () => get<{ handoffs: HandoffRow[] }>('/api/handoffs'),
+  handoff: () => get<HandoffView>('/api/handoff'),
+  history: () => get<History>('/api/handoff/history'),
+  parity: () => get<Parity>('/api/parity'),
+  plan: (run?: string) => get<PlanView>(run === undefined ? '/api/plan' : `/api/plan?run=${id(run)}`),
+  run: (run: string) => get<RunView>(`/api/runs/${id(run)}`),
+  /** All that happened, page by page. */
+  async *timeline(run: string): AsyncGenerator<FeedLine[]> {
+    let cursor: string | null = '';
+    while (cursor !== null) {
+      const query: string = cursor === '' ? '' : `?cursor=${id(cursor)}`;
+      const page: { lines: FeedLine[]; next: string | null } = await get(`/api/runs/${id(run)}/timeline${query}`);
+      yield page.lines;
+      cursor = page.next;
+    }
+  },
+  review: (run: string) => get<ReviewView>(`/api/runs/${id(run)}/review`),
+  output: (attempt: string, from: number) =>
+    get<Piece>(`/api/attempts/${id(attempt)}/output?from=${from}`),
+  status: () => get<StatusView>('/api/status'),
+};
+
+export const act = {
+  /** Turns a link into a cookie; the link is used up by it. */
+  enter: (token: string) => write<{ handle: string }>('POST', '/api/enter', { token }),
+  answer: (expectation: string, value: string) => post(`/api/expectations/${id(expectation)}/answer`, { value } satisfies Sent['Answered']),
+  offer: () => post('/api/offer'),
+  accept: () => post('/api/accept'),
+  acceptMine: () => post('/api/accept-mine'),
+  sign: (criterion: string) => post(`/api/criteria/${id(criterion)}/sign`),
+  say: (text: string) => post('/api/room/say', { text } satisfies Sent['Said']),
+  vote: (go: boolean, confidence: number, because: string | null) => post('/api/room/vote', { go, confidence, because } satisfies Sent['Voted']),
+  /** `page` is a word of the tab's own. */
+  seat: (visible: boolean, page: string) => hint<SeatTaken>('POST', '/api/room/seat', { visible, page } satisfies Sent['SeatAsked']),
+  leaveSeat: () => hint<unknown>('DELETE', '/api/room/seat'),
+  /** `pause`, `resume`, `rollback`, `stop`, `accept-live`: words about a run as a whole. */
+  run: (run: string, word: string, because: string | null) => post(`/api/runs/${id(run)}/${word}`, { because } satisfies Sent['Because']),
+  /** `done`, `approve`, `retry`, `skip`: words about one step. */
+  step: (run: string, step: string, word: string, body: Sent['WhereAbouts'] | Sent['WhyStep'] = {}) =>
+    post(`/api/runs/${id(run)}/steps/${id(step)}/${word}`, body),
+  lesson: (lesson: Sent['NewLesson']) => post('/api/lessons', lesson),
+  lessonMet: (lesson: string, how: string) => post(`/api/lessons/${id(lesson)}/met`, { how } satisfies Sent['HowMet']),
+  report: (says: string, contact: string | null) => post('/api/status/reports', { says, contact } satisfies Sent['Report']),
+  leave: () => post('/api/leave'),
+};

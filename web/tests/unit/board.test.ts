@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { begun, next, settled, stirring, tally, well, where } from '../../src/pages/run/board.ts';
+import type { RunView, Step } from '../../src/lib/wire/types.ts';
+import { RUNS, START } from '../fixtures/data.js';
+
+const NOW = START + 16 * 60_000;
+const run = (id: string): RunView => (RUNS[id] as () => RunView)();
+const answers = (id: string, me: string | null = 'lee') => {
+  const view = run(id);
+  return [where(view, NOW), next(view, NOW, me), well(view, NOW, 'UTC')].map(({ head }) => head);
+};
+
+describe('the board', () => {
+  it.each([
+    ['run_launch', ['Install the new version', 'Pia Lund', 'On time']],
+    ['run_approving', ['Let customers in', 'Pia Lund', 'On time']],
+    ['run_opening', ['Waiting for the room', 'You', 'A talk is needed']],
+    ['run_watching', ['Watching production', 'Nobody', 'No harm seen']],
+    ['run_frozen', ['Frozen in place', 'Pia Lund', '1 failure']],
+    ['run_back', ['Undoing: Add the currency column', 'Nobody', 'Going back']],
+    ['run_ended', ['Succeeded', 'The review', 'Took 19 min']],
+    ['run_long', ['Put back group 12, part 1', 'Nobody', '1 failure']],
+  ])('of %s', (id, heads) => expect(answers(id)).toEqual(heads));
+
+  it('calls the reader by name of nobody else', () => {
+    expect(answers('run_approving', 'pia')[1]).toBe('You');
+    expect(answers('run_approving', null)[1]).toBe('Pia Lund');
+  });
+
+  it('says so when the window is too short, or may be', () => {
+    const view = run('run_launch');
+    const closes = (minutes: number) => ({ ...view, window: { opens: view.opened_at, closes: new Date(START + minutes * 60_000).toISOString(), zone: 'UTC' } });
+    expect(well(closes(35), NOW, 'UTC').head).toBe('May outrun the window');
+    expect(well(closes(20), NOW, 'UTC').head).toBe('Too late for the window');
+  });
+
+  it('says who is missing, and when nobody drives', () => {
+    const view = run('run_launch');
+    const gone = { ...view, people: view.people.map((seat) => (seat.handle === 'omar' ? { ...seat, present: false } : seat)) };
+    expect(well(gone, NOW, 'UTC')).toMatchObject({ head: 'Somebody is missing', sub: 'Omar Diaz (launch lead) is not here' });
+    expect(well({ ...view, driven: false }, NOW, 'UTC').head).toBe('Nobody drives');
+  });
+
+  it('counts steps forward and back', () => {
+    expect(settled(run('run_launch'))).toEqual([4, 9]);
+    expect(settled(run('run_back'))).toEqual([1, 3]);
+    expect(begun(run('run_opening'))).toBe(false);
+  });
+
+  it('shows the worst of many hosts first', () => {
+    const step = run('run_long').steps[171] as Step;
+    expect(tally(step)).toEqual([
+      ['failed', 1],
+      ['unknown', 1],
+      ['running', 4],
+      ['waiting', 10],
+      ['succeeded', 24],
+    ]);
+    const view = run('run_long');
+    const open = view.phases.filter((phase) => stirring(view, view.steps.filter((step) => phase.steps.includes(step.id))));
+    expect(open.map((phase) => phase.title)).toEqual(['Group 12 of 20']);
+  });
+});
