@@ -62,7 +62,7 @@ pub(crate) fn piece(attempts: &Path, attempt: &AttemptId, from: u64) -> Option<(
     let plain = attempt
         .as_str()
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !plain || attempt.as_str().is_empty() {
         return None;
     }

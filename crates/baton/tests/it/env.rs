@@ -67,6 +67,19 @@ impl Running {
         }
     }
 
+    /// Reads on until a whole JSON document was printed.
+    pub(crate) fn document(&mut self) -> String {
+        let from = self.read.len();
+        loop {
+            let read = self.out.read_line(&mut self.read).unwrap();
+            let said = &self.read[from..];
+            if serde_json::from_str::<Value>(said).is_ok() {
+                return said.to_owned();
+            }
+            assert!(read > 0, "no document in: {said}");
+        }
+    }
+
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Ran {
         let _rest = self.out.read_to_string(&mut self.read).unwrap();

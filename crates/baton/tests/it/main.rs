@@ -25,6 +25,8 @@ mod run;
 
 mod scarce;
 
+mod serve;
+
 mod terminal;
 
 mod watched;

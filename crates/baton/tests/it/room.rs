@@ -44,7 +44,7 @@ fn a_seat_outlasts_a_command_that_drives_and_ctrl_c_gives_it_up() {
 }
 
 /// A handoff with these steps and a room, of which only the room is still open.
-fn but_for_the_room(steps: &str) -> TestEnv {
+pub(crate) fn but_for_the_room(steps: &str) -> TestEnv {
     let env = with(steps);
     let contract = env.read("handoff.yaml");
     env.write(
