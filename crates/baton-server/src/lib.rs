@@ -7,5 +7,10 @@
 pub mod wire;
 
 mod openapi;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the routes that show them come with the server")
+)]
+mod view;
 
 pub use openapi::document;
