@@ -44,9 +44,12 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 use serde::Serialize;
 
-pub use alignment::{Unopened, agree, expectation_definition, is_blind, to_open};
+pub use alignment::{
+    Stand, Unopened, agree, answer_by, expectation_definition, is_blind, stand, to_open,
+};
 pub use definition::{
-    criterion_definition, criterion_environment, due, measure_definition, measures_due,
+    Shown, criterion_definition, criterion_environment, due, measure_definition, measures_due,
+    shown,
 };
 pub use facts::{Facts, Taken, commitment};
 pub use ownership::{item_digest, items_of, planned};
@@ -55,7 +58,7 @@ pub use rehearsal::unproven;
 pub use report::Report;
 pub use room::votes_to_open;
 pub use runbook::{preflight_definition, preflights_due, secrets_due};
-pub use waive::waivable;
+pub use waive::{set_aside, waivable};
 
 use crate::diag::{BLOCKERS, Code, Note, Question, Severity};
 use crate::handoff::contract::{At, Contract, Section};

@@ -6,6 +6,7 @@ pub mod agree;
 pub mod asked;
 pub mod blind;
 pub mod learn;
+pub mod parity;
 pub mod talk;
 
 mod files;
@@ -81,6 +82,8 @@ pub struct Desk {
     pub contract: Contract,
     /// The runbook.
     pub runbook: Runbook,
+    /// The runbook as it is written.
+    pub runbook_text: String,
     /// Notes of the files that are the gate's blockers, and warnings.
     pub notes: Vec<Note>,
     /// The plan for the launch environment.
@@ -116,6 +119,7 @@ impl Desk {
             settings: settings.clone(),
             contract,
             runbook,
+            runbook_text: files.sources.runbook.1,
             notes: files.notes,
             plan: Rc::new(plan),
             log,
@@ -501,6 +505,18 @@ pub fn zone_of(plan: &Plan) -> TimeZone {
     window
         .and_then(|window| Offset::from_seconds(window.offset_s).ok())
         .map_or_else(TimeZone::system, TimeZone::fixed)
+}
+
+/// When a plan that nothing has begun of is taken to begin: with its window;
+/// without one now, to the minute.
+pub fn begins(plan: &Plan) -> Timestamp {
+    match plan.contract.launch.window {
+        Some(window) => window.opens,
+        None => {
+            let now = Timestamp::now().as_second();
+            Timestamp::from_second(now - now.rem_euclid(60)).unwrap_or_default()
+        }
+    }
 }
 
 /// This very program, which is also the wrapper of attempts.

@@ -4,11 +4,15 @@
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
+use baton_core::id::Digest;
 use baton_engine::desk::{Desk, Settings};
 use baton_engine::failure::{Failure, Kind};
 use tokio::sync::oneshot;
+
+/// How long a release that was read stands for what it is.
+const RELEASE_KEPT: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce(Result<&mut Table, Failure>) + Send>;
 
@@ -19,6 +23,8 @@ pub(crate) struct Table {
     stamp: Stamp,
     /// Why the files cannot be used, since they were changed.
     broken: Option<Failure>,
+    /// The release as it was read last, and when.
+    release: Option<(Instant, Result<Digest, String>)>,
 }
 
 /// When both files were written, and how long they are.
@@ -33,6 +39,7 @@ impl Table {
             settings: settings.clone(),
             desk,
             broken: None,
+            release: None,
         })
     }
 
@@ -57,6 +64,19 @@ impl Table {
         &mut self.desk
     }
 
+    /// The release's identity, read again only when it was read a while ago: its
+    /// files may be large, and many people look at once.
+    pub(crate) fn release(&mut self) -> Result<Result<Digest, String>, Failure> {
+        if let Some((at, release)) = &self.release
+            && at.elapsed() < RELEASE_KEPT
+        {
+            return Ok(release.clone());
+        }
+        let release = self.desk()?.release();
+        self.release = Some((Instant::now(), release.clone()));
+        Ok(release)
+    }
+
     /// Lays the desk anew when the files have changed; whether they had.
     pub(crate) fn freshen(&mut self) -> bool {
         let now = stamp(&self.settings, &self.desk);
@@ -69,6 +89,7 @@ impl Table {
                 self.desk = desk;
                 self.stamp = stamp(&self.settings, &self.desk);
                 self.broken = None;
+                self.release = None;
             }
             Err(failure) => self.broken = Some(failure),
         }

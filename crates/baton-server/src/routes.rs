@@ -30,6 +30,13 @@ pub(crate) type Answer<T> = Result<Json<T>, Refusal>;
 pub(crate) fn api() -> OpenApiRouter<Arc<Shop>> {
     OpenApiRouter::with_openapi(crate::openapi::base())
         .routes(routes!(read::me))
+        .routes(routes!(read::handoffs))
+        .routes(routes!(read::handoff))
+        .routes(routes!(read::history))
+        .routes(routes!(read::plan))
+        .routes(routes!(read::parity))
+        .routes(routes!(read::measures))
+        .routes(routes!(read::review))
         .routes(routes!(read::runs))
         .routes(routes!(read::run))
         .routes(routes!(read::timeline))

@@ -143,6 +143,78 @@ pub fn is_blind(
         .all(|answer| answer.team == *team)
 }
 
+/// Where the answers to an expectation stand, as everybody may see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stand<'a> {
+    /// Whether the giving team has answered, and the receiving one: in the round
+    /// that has begun, else in the last complete one.
+    pub given: [bool; 2],
+    /// What both said, the giver's first, once both were opened later than both
+    /// had answered.
+    pub opened: Option<[&'a str; 2]>,
+    /// The teams whose answer, or new answer, is asked for.
+    pub wanted: Vec<&'a TeamName>,
+}
+
+/// Where the answers to an expectation stand.
+pub fn stand<'a>(plan: &'a Plan, facts: &'a Facts, asked: &Expectation) -> Stand<'a> {
+    let contract = &plan.contract;
+    let [complete, begun] = rounds(contract, facts, asked);
+    let now = if begun.giver.is_some() || begun.taker.is_some() {
+        begun
+    } else {
+        complete
+    };
+    let given = [now.giver.is_some(), now.taker.is_some()];
+    let teams = [&contract.from.value, &contract.to.value];
+    let sides = [begun.giver, begun.taker].into_iter().zip(teams);
+    let missing = sides.filter_map(|(answer, team)| answer.is_none().then_some(team));
+    let missing: Vec<&TeamName> = missing.collect();
+    let Some((giver, taker)) = complete.pair() else {
+        return Stand {
+            given,
+            opened: None,
+            wanted: missing,
+        };
+    };
+    let both = giver.seq.max(taker.seq);
+    let opened_both = opened(giver, both).zip(opened(taker, both));
+    let settled = match opened_both {
+        Some((one, other)) => agree(asked, one, other),
+        // It waits to be opened, unless that came too early to have been blind.
+        None => {
+            let early = |answer: &Answer| {
+                let opened_at = answer.opened.as_ref().map(|(seq, _)| *seq);
+                opened_at.is_some_and(|seq| seq < both)
+            };
+            !early(giver) && !early(taker)
+        }
+    };
+    Stand {
+        given,
+        opened: opened_both.map(|(one, other)| [one, other]),
+        wanted: if settled && missing.len() == 2 {
+            Vec::new()
+        } else {
+            missing
+        },
+    }
+}
+
+/// A person's latest answer that counts: for which team, and what they are
+/// bound to.
+pub fn answer_by<'a>(
+    plan: &Plan,
+    facts: &'a Facts,
+    asked: &Expectation,
+    by: &Handle,
+) -> Option<(&'a TeamName, &'a Digest)> {
+    let [complete, begun] = rounds(&plan.contract, facts, asked);
+    let sides = [begun.giver, begun.taker, complete.giver, complete.taker];
+    let mut theirs = sides.into_iter().flatten().filter(|one| one.by == *by);
+    theirs.next().map(|one| (&one.team, &one.commitment))
+}
+
 fn judge(case: &Case<'_>, asked: &Expectation) -> Option<Note> {
     let contract = &case.plan.contract;
     let [complete, begun] = rounds(contract, case.facts, asked);

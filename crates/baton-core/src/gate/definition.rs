@@ -58,6 +58,48 @@ pub fn due<'a>(
     .collect()
 }
 
+/// What is known of a criterion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown<'a> {
+    /// When its command last ran, or it was last signed.
+    pub at: Option<Timestamp>,
+    /// What its command printed, as a blob.
+    pub output: Option<&'a Digest>,
+    /// What speaks against it; `None` when it holds for this release now.
+    pub against: Option<Note>,
+}
+
+/// What is known of a criterion on this release, as the gate weighs it.
+pub fn shown<'a>(
+    plan: &Plan,
+    facts: &'a Facts,
+    release: &Digest,
+    now: Timestamp,
+    criterion: &Criterion,
+) -> Shown<'a> {
+    let id = criterion.id.as_str();
+    let against = judge(plan, facts, release, now, criterion);
+    match &criterion.sign {
+        Some(person) if criterion.run.is_none() => {
+            let signed = facts.signatures.get(id);
+            let signed = signed.and_then(|by| by.get(&person.value));
+            Shown {
+                at: signed.map(|signed| signed.at),
+                output: None,
+                against,
+            }
+        }
+        _ => {
+            let evidence = facts.criteria.get(id);
+            Shown {
+                at: evidence.map(|evidence| evidence.at),
+                output: evidence.and_then(|evidence| evidence.output.as_ref()),
+                against,
+            }
+        }
+    }
+}
+
 /// The success measures that have not been seen to have live data as they are
 /// now defined.
 pub fn measures_due<'a>(plan: &'a Plan, facts: &Facts) -> Vec<&'a Measure> {

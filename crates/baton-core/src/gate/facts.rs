@@ -24,7 +24,7 @@ use crate::parity::{Mark, RoundTrip};
 
 /// The version of the stored form of [`Facts`]. A cache of another version is
 /// thrown away and folded again.
-pub const FACTS_FORMAT: u32 = 4;
+pub const FACTS_FORMAT: u32 = 5;
 
 /// Everything the gate asks of one handoff's past, and the lessons of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +60,7 @@ pub(super) struct Evidence {
     pub(super) environment: Option<Digest>,
     pub(super) end: Ending,
     pub(super) guard: Option<Ending>,
+    pub(super) output: Option<Digest>,
     pub(super) at: Timestamp,
 }
 
@@ -252,6 +253,17 @@ impl Facts {
         self.accepts.iter().map(|(by, word)| (by, &word.content))
     }
 
+    /// Who offered this content last of all they offered, and where the ledger
+    /// says so.
+    pub fn offered<'a>(&'a self, content: &'a Digest) -> impl Iterator<Item = (&'a Handle, Seq)> {
+        said_of(&self.offers, content)
+    }
+
+    /// The same of those who accepted it.
+    pub fn accepted<'a>(&'a self, content: &'a Digest) -> impl Iterator<Item = (&'a Handle, Seq)> {
+        said_of(&self.accepts, content)
+    }
+
     /// What a person has accepted as theirs, by key, as it was then.
     pub fn accepted_by(&self, person: &Handle) -> Option<&BTreeMap<String, Digest>> {
         self.mine.get(person)
@@ -343,7 +355,8 @@ impl Facts {
                 environment,
                 end,
                 guard,
-                ..
+                output,
+                took: _,
             } => {
                 let evidence = Evidence {
                     definition: definition.clone(),
@@ -351,6 +364,7 @@ impl Facts {
                     environment: environment.clone(),
                     end: end.clone(),
                     guard: guard.clone(),
+                    output: output.clone(),
                     at,
                 };
                 self.criteria.insert(criterion.clone(), evidence);
@@ -533,6 +547,16 @@ impl Facts {
             _ => {}
         }
     }
+}
+
+fn said_of<'a>(
+    words: &'a BTreeMap<Handle, Word>,
+    content: &'a Digest,
+) -> impl Iterator<Item = (&'a Handle, Seq)> {
+    let of = words
+        .iter()
+        .filter(move |(_, word)| word.content == *content);
+    of.map(|(by, word)| (by, word.seq))
 }
 
 fn say(words: &mut BTreeMap<Handle, Word>, by: &Handle, content: &Digest, seq: Seq) {

@@ -15,7 +15,6 @@ use crate::diag::{Note, list};
 use crate::event::RunKind;
 use crate::handoff::contract::{self, ParityTerms};
 use crate::id::{EnvName, GroupName, HostName};
-use crate::parity::compare::Kind;
 use crate::parity::fingerprint::asked;
 use crate::parity::{Collector, Environment, Fingerprint, compare};
 use crate::time::Duration;
@@ -224,12 +223,7 @@ fn compare_all(launch: &EnvName, known: &[Known<'_>], terms: &ParityTerms, notes
     }
     let found = compare(reference.environment(), &tested, &terms.rules).reweighed(&terms.weights);
     for difference in found.differences {
-        let code = match difference.kind {
-            Kind::SameSecret => "parity.same-secret",
-            Kind::Changed | Kind::Missing | Kind::Extra | Kind::Contradiction => {
-                "parity.unexplained"
-            }
-        };
+        let code = difference.kind.code();
         notes.push(Note::error(code, difference.says).naming_all(difference.names));
     }
     for unread in found.not_collected {

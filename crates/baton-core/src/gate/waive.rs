@@ -30,9 +30,10 @@ struct Readable<'a> {
     written: &'a Waiver,
 }
 
-/// Parts the notes into those that stand and those that are set aside, and
-/// adds a note for each expired waiver that would have covered one that stands.
-pub(super) fn set_aside(
+/// Parts the notes into those that stand and those that a waiver of the contract
+/// sets aside, and adds to the former a note for each expired waiver that would
+/// have covered one that stands.
+pub fn set_aside(
     contract: &Contract,
     notes: Vec<Note>,
     now: Timestamp,

@@ -22,6 +22,7 @@ use crate::id::{
 use crate::parity;
 use crate::time::Duration;
 
+mod bar;
 mod bridge;
 mod counter;
 

@@ -2,6 +2,8 @@
 //!
 //! Only the form is read here; whether somebody is awake is the gate's question.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Weekly working hours: some days, from a minute of the day to another. A
@@ -61,9 +63,45 @@ impl Hours {
     }
 }
 
+/// As people write it: `Mon-Fri 09:00-17:30`, `Mon,Wed,Sat 22:00-06:00`.
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for day in (0..7).filter(|day| self.days[*day]) {
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == day => *last = day,
+                _ => ranges.push((day, day)),
+            }
+        }
+        let ranges = ranges.into_iter().map(|(first, last)| {
+            if first == last {
+                DAYS[first].to_owned()
+            } else {
+                format!("{}-{}", DAYS[first], DAYS[last])
+            }
+        });
+        let ranges: Vec<String> = ranges.collect();
+        let time = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        let days = ranges.join(",");
+        write!(f, "{days} {}-{}", time(self.from), time(self.to))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hours_are_written_as_they_are_read() {
+        for written in [
+            "Mon-Fri 09:00-17:30",
+            "Mon,Wed,Sat-Sun 22:00-06:00",
+            "Sun 00:00-24:00",
+        ] {
+            assert_eq!(Hours::parse(written).unwrap().to_string(), written);
+        }
+    }
 
     #[test]
     fn hours_are_read() {

@@ -8,6 +8,7 @@ mod blocks;
 mod condition;
 mod fence;
 mod parse;
+mod prose;
 mod slug;
 mod source;
 mod sweep;
@@ -29,6 +30,7 @@ pub(crate) use condition::vars_of;
 pub use fence::interpreter;
 pub(crate) use fence::is_shell;
 pub use parse::{MAX_STEPS, parse};
+pub use prose::prose;
 pub use slug::slug;
 pub use source::MAX_BYTES;
 

@@ -7,6 +7,7 @@
 //! release itself changed is not known here: the gate compares fingerprints
 //! that were taken before the rehearsal.
 
+pub mod cause;
 pub mod merge;
 
 mod fold;
@@ -53,6 +54,18 @@ pub enum Kind {
     Contradiction,
 }
 
+impl Kind {
+    /// The code of the blocker that such a difference is.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::SameSecret => "parity.same-secret",
+            Self::Changed | Self::Missing | Self::Extra | Self::Contradiction => {
+                "parity.unexplained"
+            }
+        }
+    }
+}
+
 /// One value of a fact, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Side {
@@ -87,6 +100,10 @@ pub struct Difference {
 pub struct Excused {
     /// The fact.
     pub fact: FactName,
+    /// Where each value stands.
+    pub sides: Vec<Side>,
+    /// Why it is right: `by the rule, …`.
+    pub because: String,
     /// A sentence with the values and the rule.
     pub says: String,
 }

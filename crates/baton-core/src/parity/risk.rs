@@ -10,6 +10,7 @@
 mod nature;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,14 @@ pub const GRAVE: u32 = 60;
 /// Below this score a difference is slight.
 pub const SLIGHT: u32 = 25;
 
+/// The number and why: `80 (an address)`.
+impl fmt::Display for Factor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = f64::from(self.hundredths) / 100.0;
+        write!(f, "{number} ({})", self.because)
+    }
+}
+
 impl Risk {
     /// `grave`, `notable` or `slight`.
     pub fn word(&self) -> &'static str {
@@ -65,11 +74,7 @@ impl Risk {
 
     /// The sum as it is shown: `64 = 80 (an address) × 0.8 (another value)`.
     pub fn says(&self) -> String {
-        let factors: Vec<String> = self
-            .factors
-            .iter()
-            .map(|of| format!("{} ({})", f64::from(of.hundredths) / 100.0, of.because))
-            .collect();
+        let factors: Vec<String> = self.factors.iter().map(ToString::to_string).collect();
         format!("{} = {}", self.score, factors.join(" × "))
     }
 

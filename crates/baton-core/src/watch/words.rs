@@ -11,7 +11,7 @@ pub(crate) fn percent(share: f64) -> String {
 }
 
 /// A difference of shares: `0.5 points`.
-pub(super) fn points(share: f64) -> String {
+pub(crate) fn points(share: f64) -> String {
     format!("{} points", digits(share * 100.0))
 }
 

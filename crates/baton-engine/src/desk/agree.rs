@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::diag::{list, nearest};
 use baton_core::event::Event;
-use baton_core::gate::{criterion_definition, criterion_environment, items_of};
+use baton_core::gate::{Waived, criterion_definition, criterion_environment, items_of};
 use baton_core::handoff::contract::{Contract, Criterion};
 use baton_core::id::{CriterionId, Digest, Handle, TeamName};
 
@@ -156,6 +156,12 @@ pub fn person(contract: &Contract, handle: &Handle) -> String {
         }
         _ => handle.to_string(),
     }
+}
+
+/// Who answers for a waiver, until when, and why.
+pub fn why_waived(contract: &Contract, waived: &Waived) -> String {
+    let owner = person(contract, &waived.owner);
+    format!("{owner} until {}: {}", waived.until, waived.because)
 }
 
 /// Somebody else of the giving team has offered exactly this.

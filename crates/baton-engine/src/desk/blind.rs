@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use baton_core::diag::{list, nearest};
 use baton_core::event::Event;
-use baton_core::gate::{commitment, expectation_definition, is_blind, to_open, votes_to_open};
+use baton_core::gate::{
+    answer_by, commitment, expectation_definition, is_blind, to_open, votes_to_open,
+};
 use baton_core::handoff::contract::{AnswerKind, Expectation};
 use baton_core::id::{Digest, ExpectationId, Handle, HandoffId, TeamName};
 use baton_core::time::Duration;
@@ -151,6 +153,14 @@ fn here(desk: &Desk) -> Vec<(Handle, Event)> {
         Some((by.clone(), opened))
     });
     answers.chain(votes).collect()
+}
+
+/// What a person answered last, when it was given from this home. Nobody else's
+/// answer is ever read.
+pub fn own(desk: &Desk, me: &Handle, asked: &Expectation) -> Option<String> {
+    let (team, shut) = answer_by(&desk.plan, &desk.facts, asked, me)?;
+    let place = place(&desk.settings, &desk.handoff(), &asked.id, team, shut);
+    kept(&place, shut).map(|kept| kept.value)
 }
 
 /// What was kept here under this commitment. What is not here, or was changed,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use baton_core::event::Event;
-use baton_core::id::{AttemptId, Digest, RunId, Seq};
+use baton_core::id::{AttemptId, RunId, Seq};
 use baton_engine::desk::Desk;
 use baton_engine::failure::{Failure, Kind};
 use baton_store::Log as _;
@@ -19,8 +19,11 @@ use crate::refusal::Refusal;
 use crate::room::Shop;
 use crate::tail;
 use crate::view::board::{Board, NEXT};
-use crate::view::run::{ended, people};
-use crate::wire::{self, EndedView, OutputView, RunKindView, RunRow, RunView, Runs};
+use crate::view::review::{kind, outcome as outcome_word};
+use crate::view::run::people;
+use crate::view::{handoff as handoff_view, history as history_view, measures as measures_view};
+use crate::view::{parity as parity_view, plan as plan_view, review as review_view};
+use crate::wire::{self, EndedView, OutputView, RunRow, RunView, Runs};
 
 /// How many lines of a feed are one page.
 const LINES: usize = 1000;
@@ -107,10 +110,7 @@ fn rows(desk: &mut Desk) -> Result<Vec<RunRow>, Failure> {
                     let version = entry.handoff.as_str().split('/').nth(1);
                     let row = RunRow {
                         id: id.to_string(),
-                        kind: match terms.what {
-                            baton_core::event::RunKind::Rehearsal => RunKindView::Rehearsal,
-                            baton_core::event::RunKind::Launch => RunKindView::Launch,
-                        },
+                        kind: kind(terms.what),
                         environment: terms.environment.to_string(),
                         release: version.unwrap_or_default().to_owned(),
                         opened_at: entry.at,
@@ -126,7 +126,7 @@ fn rows(desk: &mut Desk) -> Result<Vec<RunRow>, Failure> {
                 ) => {
                     if let Some(row) = rows.get_mut(&id) {
                         row.ended = Some(EndedView {
-                            outcome: ended(outcome).to_owned(),
+                            outcome: outcome_word(outcome).to_owned(),
                             because,
                             at: entry.at,
                         });
@@ -267,35 +267,170 @@ pub(crate) async fn output(
             }));
         }
         Some(Printed::Kept(kept)) => kept,
-        None => Some(Digest::parse(&attempt).ok_or_else(|| {
-            Refusal::nowhere(format!("nothing is known of what {attempt} printed"))
-        })?),
+        None => return criterion_output(&shop, &attempt, at.from).await,
     };
-    match kept {
-        None => Ok(Json(OutputView {
-            text: String::new(),
-            next: at.from,
-            complete: true,
-        })),
-        Some(digest) => {
-            let bytes = shop
-                .reading
-                .ask(move |table| Ok(table.laid()?.log.get(&digest)?));
-            let bytes = bytes.await?;
-            let bytes =
-                bytes.ok_or_else(|| Refusal::nowhere("this output is not kept any more"))?;
-            let from = usize::try_from(at.from)
-                .unwrap_or(usize::MAX)
-                .min(bytes.len());
-            let piece = &bytes[from..];
-            let most = usize::try_from(tail::PIECE).unwrap_or(usize::MAX);
-            let piece = &piece[..piece.len().min(most)];
-            let (text, next) = tail::whole(piece, from as u64);
-            Ok(Json(OutputView {
-                text,
-                next,
-                complete: next >= bytes.len() as u64 || piece.is_empty(),
-            }))
-        }
+    let Some(digest) = kept else {
+        return Ok(Json(cut(&[], at.from)));
+    };
+    let bytes = shop
+        .reading
+        .ask(move |table| Ok(table.laid()?.log.get(&digest)?));
+    let bytes = bytes.await?;
+    let bytes = bytes.ok_or_else(|| Refusal::nowhere("this output is not kept any more"))?;
+    Ok(Json(cut(&bytes, at.from)))
+}
+
+/// What a criterion printed: the handoff names it `criterion:ID`.
+async fn criterion_output(shop: &Shop, name: &str, from: u64) -> Answer<OutputView> {
+    let nothing = || Refusal::nowhere(format!("nothing is known of what {name} printed"));
+    let id = name
+        .strip_prefix("criterion:")
+        .ok_or_else(nothing)?
+        .to_owned();
+    let bytes = shop
+        .reading
+        .ask(move |table| handoff_view::output(table.laid()?, &id));
+    let bytes = bytes.await?.ok_or_else(nothing)?;
+    Ok(Json(cut(&bytes, from)))
+}
+
+/// A piece of an output that is kept.
+fn cut(bytes: &[u8], from: u64) -> OutputView {
+    let at = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
+    let most = usize::try_from(tail::PIECE).unwrap_or(usize::MAX);
+    let piece = &bytes[at..];
+    let (text, next) = tail::whole(&piece[..piece.len().min(most)], at as u64);
+    OutputView {
+        complete: next >= bytes.len() as u64,
+        text,
+        next,
+    }
+}
+
+/// All handoffs of this ledger, the one of the files first.
+#[utoipa::path(get, path = "/api/handoffs", responses(
+    (status = 200, body = wire::Handoffs), (status = "default", body = wire::Problem)
+))]
+pub(crate) async fn handoffs(State(shop): State<Arc<Shop>>, _me: Me) -> Answer<wire::Handoffs> {
+    let all = shop.reading.ask(|table| {
+        let release = table.release()?;
+        handoff_view::all(table.desk()?, release)
+    });
+    Ok(Json(all.await?))
+}
+
+/// The handoff: its verdict, and everything that rests on.
+#[utoipa::path(get, path = "/api/handoff", responses(
+    (status = 200, body = wire::HandoffView), (status = "default", body = wire::Problem)
+))]
+pub(crate) async fn handoff(
+    State(shop): State<Arc<Shop>>,
+    Me(me): Me,
+) -> Answer<wire::HandoffView> {
+    let one = shop.reading.ask(move |table| {
+        let release = table.release()?;
+        handoff_view::one(table.desk()?, Some(&me), release)
+    });
+    Ok(Json(one.await?))
+}
+
+/// How the handoff came to where it stands.
+#[utoipa::path(get, path = "/api/handoff/history", responses(
+    (status = 200, body = wire::History), (status = "default", body = wire::Problem)
+))]
+pub(crate) async fn history(State(shop): State<Arc<Shop>>, _me: Me) -> Answer<wire::History> {
+    let history = shop.reading.ask(|table| {
+        let release = table.release()?;
+        history_view::of(table.desk()?, release)
+    });
+    Ok(Json(history.await?))
+}
+
+/// Of which run.
+#[derive(Deserialize, IntoParams)]
+pub(crate) struct Of {
+    /// A run; the files as they are, when left out.
+    run: Option<String>,
+}
+
+/// The plan, with prose and fences.
+#[utoipa::path(get, path = "/api/plan", params(Of), responses(
+    (status = 200, body = wire::PlanView), (status = "default", body = wire::Problem)
+))]
+pub(crate) async fn plan(
+    State(shop): State<Arc<Shop>>,
+    _me: Me,
+    Query(of): Query<Of>,
+) -> Answer<wire::PlanView> {
+    let run = of
+        .run
+        .filter(|run| run != NEXT)
+        .map(|run| RunId::from(run.as_str()));
+    let plan = shop.reading.ask(move |table| {
+        let desk = match run {
+            Some(_) => table.laid()?,
+            None => table.desk()?,
+        };
+        plan_view::of(desk, run.as_ref())
+    });
+    Ok(Json(plan.await?))
+}
+
+/// What differs between the environments.
+#[utoipa::path(get, path = "/api/parity", responses(
+    (status = 200, body = wire::ParityView), (status = "default", body = wire::Problem)
+))]
+pub(crate) async fn parity(State(shop): State<Arc<Shop>>, _me: Me) -> Answer<wire::ParityView> {
+    let parity = shop.reading.ask(|table| parity_view::of(table.desk()?));
+    Ok(Json(parity.await?))
+}
+
+/// What the judge saw in a run, with plots.
+#[utoipa::path(get, path = "/api/runs/{run}/measures", params(("run" = String, Path)), responses(
+    (status = 200, body = wire::Measures), (status = "default", body = wire::Problem)
+))]
+pub(crate) async fn measures(
+    State(shop): State<Arc<Shop>>,
+    _me: Me,
+    Path(run): Path<String>,
+) -> Answer<wire::Measures> {
+    if run == NEXT {
+        let measures = Vec::new();
+        return Ok(Json(wire::Measures { measures }));
+    }
+    let run = known(&shop, &run).await?;
+    let measures = shop
+        .reading
+        .ask(move |table| measures_view::of(table.laid()?, &run));
+    Ok(Json(measures.await?))
+}
+
+/// The review of a run.
+#[utoipa::path(get, path = "/api/runs/{run}/review", params(("run" = String, Path)), responses(
+    (status = 200, body = wire::ReviewView), (status = "default", body = wire::Problem)
+))]
+pub(crate) async fn review(
+    State(shop): State<Arc<Shop>>,
+    _me: Me,
+    Path(run): Path<String>,
+) -> Answer<wire::ReviewView> {
+    let run = known(&shop, &run).await?;
+    let review = shop
+        .reading
+        .ask(move |table| review_view::of(table.laid()?, &run));
+    Ok(Json(review.await?))
+}
+
+/// A run that there is.
+async fn known(shop: &Shop, run: &str) -> Result<RunId, Refusal> {
+    let id = RunId::from(run);
+    let run = id.clone();
+    let there = shop.reading.ask(move |table| {
+        let opening = table.laid()?.log.read_run(&run, Seq(0), 1)?;
+        Ok(!opening.is_empty())
+    });
+    match there.await? {
+        true => Ok(id),
+        false => Err(Refusal::nowhere(format!("there is no run {id}"))),
     }
 }

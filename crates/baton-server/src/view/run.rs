@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_core::event::{FenceRole, Leg, Outcome};
+use baton_core::event::{FenceRole, Leg};
 use baton_core::forecast::{ASSUMED, Task, range};
 use baton_core::gate::{Poll, planned};
-use baton_core::handoff::contract::{Contract, Window};
+use baton_core::handoff::contract::{Contract, Measure};
 use baton_core::handoff::plan::Plan;
-use baton_core::id::{Handle, HostName, StepId, TeamName};
+use baton_core::id::{Handle, StepId, TeamName};
 use baton_core::run::standing::{Standing, Stands};
 use baton_core::run::state::Mode;
 use baton_core::run::waits::{Ask, Waiting, waits};
@@ -15,13 +15,15 @@ use baton_core::time::Duration;
 use baton_core::watch;
 use baton_engine::desk::asked::asked;
 use jiff::Timestamp;
-use jiff::tz::{Offset, TimeZone};
 
 use super::board::Board;
+use super::measures::stands;
+use super::plan;
+use super::review::outcome as outcome_word;
 use crate::wire::{
-    Action, ApprovalsView, BackView, ConfidenceView, EndedView, ForecastView, LegView, MeasureView,
-    ModeView, PhaseView, PlaceState, PlaceView, Planned, PollView, RunKindView, RunPatch, RunView,
-    SeatView, SpanView, StepView, Times, Via, VoteView, WaitView, WatchView,
+    Action, BackView, ConfidenceView, EndedView, ForecastView, LegView, MeasureView, ModeView,
+    PhaseView, PlaceState, PlaceView, Planned, PollView, RunKindView, RunPatch, RunView, SeatView,
+    StepView, Via, VoteView, WaitView, WatchView,
 };
 
 /// What a board does not know by itself.
@@ -41,9 +43,9 @@ pub(crate) struct Around {
 /// The whole run.
 pub(crate) fn view(board: &Board, around: Around) -> RunView {
     let state = &board.state;
-    let plan = &state.plan;
+    let planned = &state.plan;
     let ended = state.ended().map(|(outcome, because)| EndedView {
-        outcome: ended(outcome).to_owned(),
+        outcome: outcome_word(outcome).to_owned(),
         because: because.to_owned(),
         at: board.ended_at.unwrap_or(around.now),
     });
@@ -57,9 +59,9 @@ pub(crate) fn view(board: &Board, around: Around) -> RunView {
             (&slot.id, Planned { begins, ends })
         })
         .collect();
-    let steps = (0..plan.steps.len()).map(|i| {
-        let id = plan.steps[i].id();
-        let mut step = planned_step(plan, i, slots.get(id).cloned(), critical.contains(id));
+    let steps = (0..planned.steps.len()).map(|i| {
+        let id = planned.steps[i].id();
+        let mut step = plan::step(planned, i, slots.get(id).cloned(), critical.contains(id));
         stand(board, i, &mut step);
         step
     });
@@ -70,9 +72,9 @@ pub(crate) fn view(board: &Board, around: Around) -> RunView {
         } else {
             RunKindView::Launch
         },
-        environment: plan.environment.to_string(),
-        release: plan.contract.release.version.value.clone(),
-        handoff: plan.handoff.to_string(),
+        environment: planned.environment.to_string(),
+        release: planned.contract.release.version.value.clone(),
+        handoff: planned.handoff.to_string(),
         seq: around.seq,
         at: around.now,
         opened_at: state.opened_at,
@@ -83,10 +85,10 @@ pub(crate) fn view(board: &Board, around: Around) -> RunView {
             Leg::Again => LegView::Again,
         },
         driven: around.driven,
-        window: plan.contract.launch.window.map(span),
+        window: planned.contract.launch.window.map(plan::span),
         forecast: ended.is_none().then(|| forecast(board, around.now)),
         back: ended.is_none().then(|| back(board)).flatten(),
-        phases: phases(plan),
+        phases: phases(planned),
         steps: steps.collect(),
         waits: asks(board, around.now),
         watch: watched(board),
@@ -94,88 +96,6 @@ pub(crate) fn view(board: &Board, around: Around) -> RunView {
         poll: around.poll,
         ended,
     }
-}
-
-/// A window as the page reads it.
-pub(crate) fn span(window: Window) -> SpanView {
-    let offset = Offset::from_seconds(window.offset_s).unwrap_or(Offset::UTC);
-    let zone = window.opens.to_zoned(TimeZone::fixed(offset));
-    SpanView {
-        opens: window.opens,
-        closes: window.closes,
-        zone: zone.strftime("%:z").to_string(),
-    }
-}
-
-/// A step of a plan of which nothing was done yet.
-pub(crate) fn planned_step(
-    plan: &Plan,
-    i: usize,
-    planned: Option<Planned>,
-    critical: bool,
-) -> StepView {
-    let step = &plan.steps[i];
-    let written = &step.written;
-    let people = |people: &[Handle]| {
-        let people: Vec<&str> = people.iter().map(|by| by.as_str()).collect();
-        people.join(", ")
-    };
-    let owner = written.owner.as_ref().map(|owner| owner.value.clone());
-    StepView {
-        id: step.id().to_string(),
-        title: written.title.clone(),
-        owner: owner.unwrap_or_else(|| people(&step.owners)),
-        backup: written.backup.as_ref().map(|backup| backup.value.clone()),
-        after: step.after_ids.iter().map(ToString::to_string).collect(),
-        state: if step.elsewhere {
-            PlaceState::Skipped
-        } else {
-            PlaceState::Waiting
-        },
-        hosts: step.hosts().map(untouched).collect(),
-        planned,
-        actual: Times::default(),
-        expect_s: written.expect.map(seconds),
-        critical,
-        no_way_back: step.no_return().then(|| {
-            let why = written.no_way_back.clone();
-            why.unwrap_or_else(|| "it has no undo".to_owned())
-        }),
-        changes: written.changes,
-        by_hand: step.by_person(),
-        tasks: written.tasks.clone(),
-        approvals: written.approve.as_ref().map(|approve| ApprovalsView {
-            need: approve.count,
-            team: approve.of.value.clone(),
-            by: Vec::new(),
-        }),
-        watch_s: written.watch.map(seconds),
-    }
-}
-
-fn untouched(host: &HostName) -> PlaceView {
-    PlaceView {
-        host: shown(host),
-        state: PlaceState::Waiting,
-        role: None,
-        attempt: None,
-        began: None,
-        ended: None,
-        tries: 0,
-    }
-}
-
-/// A host by name; the contract's own folder has none.
-fn shown(host: &HostName) -> String {
-    if host.is_here() {
-        String::new()
-    } else {
-        host.to_string()
-    }
-}
-
-fn seconds(duration: Duration) -> f64 {
-    duration.as_millis() as f64 / 1000.0
 }
 
 /// Fills in where a step stands.
@@ -196,7 +116,7 @@ fn stand(board: &Board, i: usize, step: &mut StepView) {
 fn place(board: &Board, i: usize, at: &Standing<'_>) -> PlaceView {
     let tried = board.tried.get(&(i, at.host.clone()));
     PlaceView {
-        host: shown(at.host),
+        host: at.host.to_string(),
         state: match at.stands {
             Stands::Waiting => PlaceState::Waiting,
             Stands::Running => PlaceState::Running,
@@ -238,15 +158,6 @@ fn whole(finished: bool, places: &[PlaceView]) -> PlaceState {
         (true, _) => PlaceState::Succeeded,
         (false, true) => PlaceState::Running,
         (false, false) => PlaceState::Waiting,
-    }
-}
-
-pub(crate) fn ended(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Succeeded => "succeeded",
-        Outcome::RolledBack => "rolled-back",
-        Outcome::Stopped => "stopped",
-        Outcome::Aborted => "aborted",
     }
 }
 
@@ -487,14 +398,8 @@ fn measure(board: &Board, finding: &watch::Finding) -> MeasureView {
     let id = finding.measure.to_string();
     MeasureView {
         says: written.map_or_else(|| id.clone(), |measure| measure.says.clone()),
-        bar: format!("evidence of harm at {:.0}", finding.bar),
-        verdict: match finding.state {
-            watch::State::Fine => "fine",
-            watch::State::Undecided => "undecided",
-            watch::State::Harm => "harm",
-            watch::State::Blind => "blind",
-        }
-        .to_owned(),
+        bar: written.map(Measure::bar).unwrap_or_default(),
+        verdict: stands(finding.state).to_owned(),
         ratio: finding.ratio,
         low: finding.interval.map(|(low, _)| low),
         high: finding.interval.map(|(_, high)| high),

@@ -111,7 +111,8 @@ pub struct ExpectationView {
     pub id: String,
     /// The question.
     pub ask: String,
-    /// What kind of answer it wants: `number`, `duration`, `text`, `yes-no`, or the words to choose from.
+    /// What kind of answer it wants: `number`, `duration`, `text`, `yes or no`, or the words to
+    /// choose from: `cents | euros`.
     pub answer_kind: String,
     /// The reader's own answer, when it is kept on this machine.
     pub mine: Option<String>,
@@ -132,7 +133,7 @@ pub struct CriterionView {
     pub says: String,
     /// Who answers for it.
     pub owner: String,
-    /// `passing`, `failing`, `missing`, `stale` or `unknown`.
+    /// `passed`, `signed`, `failed`, `missing`, `unsigned`, `stale` or `unknown`.
     pub state: String,
     /// When its evidence was taken.
     pub at: Option<Timestamp>,
@@ -142,7 +143,7 @@ pub struct CriterionView {
     pub fresh_s: Option<f64>,
     /// Who signs it.
     pub sign: Option<String>,
-    /// What shows its output.
+    /// What shows its output, as `GET /api/attempts/…/output` takes it: `criterion:ID`.
     pub output_attempt: Option<String>,
     /// Why it does not count.
     pub why: Option<String>,
@@ -274,9 +275,9 @@ pub struct HandoffView {
 /// How a handoff came to where it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct History {
-    /// Open blockers by question, over time.
+    /// Open blockers by question, over time, the earliest first.
     pub points: Vec<PointOpen>,
-    /// The contents that were offered, accepted or run.
+    /// The contents that were offered, accepted or run, the latest first.
     pub plans: Vec<PlanRecord>,
 }
 
@@ -298,9 +299,11 @@ pub struct PlanRecord {
     pub by: String,
     /// `offered`, `accepted`, `rehearsed` or `launched`.
     pub what: String,
+    /// The same in a sentence.
+    pub says: String,
     /// The content digest.
     pub content: String,
-    /// What changed since the one before whose plan is kept.
+    /// What changed since the content before whose plan is kept, as a unified diff.
     pub diff: Option<String>,
 }
 
@@ -313,6 +316,8 @@ pub struct ParityView {
     pub rows: Vec<ParityRow>,
     /// What was read.
     pub collected: Vec<Collected>,
+    /// Why nothing could be compared, which is no equality.
+    pub not_compared: Option<String>,
 }
 
 /// One difference.
@@ -320,9 +325,9 @@ pub struct ParityView {
 pub struct ParityRow {
     /// What the differences of one cause have in common.
     pub cause: String,
-    /// How much it matters: `high`, `medium` or `low`.
+    /// How much it matters: `grave`, `notable` or `slight`; empty for what a rule finds right.
     pub risk: String,
-    /// Why.
+    /// Every number that made it so: `80 (an address)`.
     pub factors: Vec<String>,
     /// The layer.
     pub layer: String,
@@ -330,11 +335,11 @@ pub struct ParityRow {
     pub subject: String,
     /// In what.
     pub attribute: String,
-    /// The value on each host.
+    /// The value on each host, `ENVIRONMENT/HOST`; values of secrets are keyed hashes.
     pub hosts: BTreeMap<String, String>,
     /// Why it is still right.
     pub explained_by: Option<String>,
-    /// What compared the values.
+    /// The fact by its whole name, as a waiver's `match` covers it; one row of a cause has it.
     pub matcher: String,
 }
 
@@ -345,6 +350,6 @@ pub struct Collected {
     pub host: String,
     /// The layer.
     pub layer: String,
-    /// How it went.
+    /// `ok` where it was read whole or is known not to be there, else how it went.
     pub status: String,
 }

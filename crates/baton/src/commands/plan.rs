@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::render::{Cell, Out, Tone, cell, toned};
-use baton_engine::desk::{Desk, zone_of};
+use baton_engine::desk::{Desk, begins, zone_of};
 use baton_engine::failure::Failure;
 
 /// `baton plan [ENV]`.
@@ -53,17 +53,6 @@ pub(crate) fn run(
         out.next("baton check");
     });
     Ok(Exit::Good)
-}
-
-/// The window's opening; now, to the minute, without a window.
-fn begins(plan: &Plan) -> Timestamp {
-    match plan.contract.launch.window {
-        Some(window) => window.opens,
-        None => {
-            let now = Timestamp::now().as_second();
-            Timestamp::from_second(now - now.rem_euclid(60)).unwrap_or_default()
-        }
-    }
 }
 
 fn head(out: &Out, plan: &Plan, release: Result<&str, &String>) {

@@ -241,3 +241,39 @@ fn confidence_is_compared_by_team_only_when_nobody_is_given_away() {
     }
     assert_eq!(gap(&world), None);
 }
+
+#[test]
+fn people_see_of_an_expectation_what_the_gate_weighs() {
+    let see = |world: &World| {
+        let facts = world.facts();
+        let asked = &world.plan.contract.expectations.defined().unwrap()[0];
+        let seen = stand(&world.plan, &facts, asked);
+        let wanted: Vec<&str> = seen.wanted.iter().map(|team| team.as_str()).collect();
+        let opened = seen.opened.map(|both| both.join(" and "));
+        format!("{:?} {opened:?} {wanted:?}", seen.given)
+    };
+    let mut world = unanswered();
+    let nobody = r#"[false, false] None ["development", "operations"]"#;
+    assert_eq!(see(&world), nobody);
+    world.answer(AT, "dana", "development", "900");
+    assert_eq!(see(&world), r#"[true, false] None ["operations"]"#);
+    world.answer(AT, "omar", "operations", "500");
+    assert_eq!(see(&world), "[true, true] None []");
+    world.open(AT, "dana", "development", "900");
+    assert_eq!(
+        see(&world),
+        "[true, true] None []",
+        "one side alone stays shut"
+    );
+    world.open(AT, "omar", "operations", "500");
+    let differ = r#"[true, true] Some("900 and 500") ["development", "operations"]"#;
+    assert_eq!(see(&world), differ);
+    world.answer(AT, "pia", "operations", "900");
+    let again = r#"[false, true] Some("900 and 500") ["development"]"#;
+    assert_eq!(see(&world), again);
+    let facts = world.facts();
+    let asked = &world.plan.contract.expectations.defined().unwrap()[0];
+    let by = |who| answer_by(&world.plan, &facts, asked, &Handle::from(who));
+    assert_eq!(by("pia").map(|(team, _)| team.as_str()), Some("operations"));
+    assert_eq!(by("lee"), None);
+}

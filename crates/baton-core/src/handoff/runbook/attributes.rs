@@ -41,7 +41,7 @@ pub(super) fn read_list(
     source: &Source<'_>,
     problems: &mut Problems<'_, '_>,
 ) {
-    let attributes = first_list && items.first().is_some_and(|item| begins(item, source));
+    let attributes = first_list && are(items, source);
     let mut seen = BTreeSet::new();
     for item in items {
         let text = one_line(source.text, &item.text);
@@ -73,6 +73,11 @@ pub(super) fn read_list(
             );
         }
     }
+}
+
+/// Whether the first list under a step holds its attributes.
+pub(super) fn are(items: &[Item], source: &Source<'_>) -> bool {
+    items.first().is_some_and(|item| begins(item, source))
 }
 
 /// Whether a list that begins with this item is meant as attributes.

@@ -15,8 +15,8 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 pub(super) enum Block {
     Heading(Heading),
     Fence(Fenced),
-    /// A list that stands in no other list and in no quote.
-    List(Vec<Item>),
+    /// A list that stands in no other list and in no quote: all of it, and its items.
+    List(Range<usize>, Vec<Item>),
     /// Raw HTML, a comment among others.
     Html(Range<usize>),
 }
@@ -105,7 +105,7 @@ impl Walk {
     fn take(&mut self, event: Event<'_>, range: Range<usize>, text: &str) {
         match event {
             Event::Start(tag) => self.start(tag, range, text),
-            Event::End(tag) => self.end(tag),
+            Event::End(tag) => self.end(tag, range),
             Event::TaskListMarker(ticked) => {
                 if let Some(item) = self.item() {
                     item.task = Some(ticked);
@@ -167,7 +167,7 @@ impl Walk {
         }
     }
 
-    fn end(&mut self, tag: TagEnd) {
+    fn end(&mut self, tag: TagEnd, range: Range<usize>) {
         match tag {
             TagEnd::Paragraph => self.close_item_text(),
             TagEnd::Item if self.quotes == 0 => {
@@ -177,7 +177,7 @@ impl Walk {
                 self.lists = self.lists.saturating_sub(1);
                 if self.lists == 0 && self.quotes == 0 && !self.items.is_empty() {
                     let items = std::mem::take(&mut self.items);
-                    self.blocks.push(Block::List(items));
+                    self.blocks.push(Block::List(range, items));
                 }
             }
             TagEnd::BlockQuote(_) => self.quotes = self.quotes.saturating_sub(1),
@@ -241,7 +241,7 @@ mod tests {
     /// Each item as `depth box text`, the box being `-` where there is none.
     fn items(text: &str) -> Vec<String> {
         let lists = blocks(text).into_iter().filter_map(|block| match block {
-            Block::List(items) => Some(items),
+            Block::List(_, items) => Some(items),
             _ => None,
         });
         lists
@@ -280,7 +280,7 @@ mod tests {
             .map(|block| match block {
                 Block::Heading(h) => format!("{} {:?} {:?}", h.level, h.inside, h.title),
                 Block::Fence(f) => format!("{} {:?} {:?}", f.info, f.inside, f.body),
-                Block::List(items) => format!("list of {}", items.len()),
+                Block::List(_, items) => format!("list of {}", items.len()),
                 Block::Html(_) => "html".to_owned(),
             })
             .collect();

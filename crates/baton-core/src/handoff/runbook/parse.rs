@@ -39,7 +39,7 @@ pub fn parse(bytes: &[u8]) -> (Option<Runbook>, Vec<Note>) {
         match block {
             Block::Heading(heading) => reader.heading(heading),
             Block::Fence(fence) => reader.fence(fence),
-            Block::List(items) => reader.list(items),
+            Block::List(_, items) => reader.list(items),
             Block::Html(_) => {}
         }
     }

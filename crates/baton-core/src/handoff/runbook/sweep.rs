@@ -114,7 +114,7 @@ impl Regions {
                         regions.comments.push((all, opening));
                     }
                 }
-                Block::List(_) => {}
+                Block::List(..) => {}
             }
         }
         regions

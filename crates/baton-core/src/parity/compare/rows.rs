@@ -46,11 +46,7 @@ pub(super) fn sibling<'a>(
     }
     let all: Vec<Option<&Value>> = standing.values.keys().map(Option::as_ref).collect();
     if let Some(why) = among(&all, rule, standing.class) {
-        let says = says::excused(name, &[standing], &why);
-        return Found::Right(Excused {
-            fact: name.clone(),
-            says,
-        });
+        return Found::Right(excused(name, &[standing], why));
     }
     let usual = majority(standing);
     let weighed = standing.places();
@@ -124,9 +120,7 @@ pub(super) fn contradiction<'a>(
         .flat_map(|value| standing.hosts_of(value.as_ref()));
     let strays: BTreeSet<Place<'a>> = hosts.map(|host| (standing.environment, *host)).collect();
     if let Some(rule) = rule.filter(|rule| rule.is == Is::Present) {
-        let says = says::excused(name, &[standing], &says::by_rule(rule));
-        let fact = name.clone();
-        return Found::Right(Excused { fact, says });
+        return Found::Right(excused(name, &[standing], says::by_rule(rule)));
     }
     let value = odd.first().and_then(|value| value.as_ref());
     let kind = Kind::Contradiction;
@@ -146,6 +140,19 @@ pub(super) fn contradiction<'a>(
         strays,
         weighed: standing.places(),
     })
+}
+
+fn excused(name: &FactName, standings: &[&Standing<'_>], because: String) -> Excused {
+    let sides = standings.iter().flat_map(|standing| {
+        let values = standing.values.keys();
+        values.map(|value| side(standing, value.as_ref()))
+    });
+    Excused {
+        fact: name.clone(),
+        sides: sides.collect(),
+        says: says::excused(name, standings, &because),
+        because,
+    }
 }
 
 /// Why all these values are right although they are not the same, if they are.
@@ -193,11 +200,7 @@ pub(super) fn counterpart<'a>(
         return Found::Same;
     }
     if let Some(why) = excuse(ours, theirs, rule) {
-        let says = says::excused(name, &[ours, theirs], &why);
-        return Found::Right(Excused {
-            fact: name.clone(),
-            says,
-        });
+        return Found::Right(excused(name, &[ours, theirs], why));
     }
     let weighed = both(ours, theirs);
     let kind = kind(ours, theirs, must_differ);

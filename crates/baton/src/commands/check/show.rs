@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use baton_core::diag::{FileKind, Note, Question, Severity, Span};
-use baton_core::gate::{Answer, LAUNCH_LEAD, QuestionState, Verdict, Waived};
+use baton_core::gate::{Answer, LAUNCH_LEAD, QuestionState, Verdict};
 use baton_core::handoff::contract::Contract;
 use baton_core::handoff::plan::Plan;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use crate::args::Format;
 use crate::formats::{Finding, Group, Sheet};
 use crate::render::{Mark, Out, Tone, cell, marked, marks, toned};
 use baton_engine::desk::Desk;
-use baton_engine::desk::agree::person;
+use baton_engine::desk::agree::{person, why_waived};
 
 /// Shows a verdict in the format that was asked for.
 pub(crate) fn show(desk: &Desk, out: &Out, plan: &Plan, verdict: &Verdict) {
@@ -156,11 +156,6 @@ fn set_aside(out: &Out, contract: &Contract, verdict: &Verdict) {
         let says = format!("{}: {}", person(contract, &part.by), part.because);
         out.text(&says, 4, Tone::Quiet);
     }
-}
-
-fn why_waived(contract: &Contract, waived: &Waived) -> String {
-    let owner = person(contract, &waived.owner);
-    format!("{owner} until {}: {}", waived.until, waived.because)
 }
 
 fn warnings(desk: &Desk, out: &Out) {

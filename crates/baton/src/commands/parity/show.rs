@@ -4,18 +4,17 @@ use std::collections::BTreeMap;
 
 use baton_core::diag::{Code, Severity, list};
 use baton_core::id::{Digest, HostName};
-use baton_core::parity::compare::Kind;
 use baton_core::parity::risk;
 use baton_core::parity::{Comparison, Difference, Fingerprint, LayerStatus};
 use baton_core::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Known;
 use crate::args::Format;
 use crate::formats::{Finding, Group, Sheet};
 use crate::render::{Out, Tone, cell, toned};
 use baton_engine::desk::Desk;
+use baton_engine::desk::parity::Known;
 
 /// What was read of an environment.
 pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerprint) {
@@ -249,15 +248,10 @@ fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
         place: None,
         waived: None,
     };
-    let different = found.differences.iter().map(|one: &Difference| {
-        let code = match one.kind {
-            Kind::SameSecret => "parity.same-secret",
-            Kind::Changed | Kind::Missing | Kind::Extra | Kind::Contradiction => {
-                "parity.unexplained"
-            }
-        };
-        finding(code, Severity::Error, &one.says, &one.names)
-    });
+    let different = found
+        .differences
+        .iter()
+        .map(|one: &Difference| finding(one.kind.code(), Severity::Error, &one.says, &one.names));
     let unread = found.not_collected.iter().map(|one| {
         let code = "parity.not-collected";
         finding(code, Severity::Unknown, &one.says, &one.names)

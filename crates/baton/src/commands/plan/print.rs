@@ -12,7 +12,8 @@ use baton_core::handoff::runbook::Fence;
 use baton_core::time::Duration;
 use jiff::tz::TimeZone;
 
-use super::{Clock, about, begins, people, place, takes};
+use super::{Clock, about, people, place, takes};
+use baton_engine::desk::begins;
 use baton_engine::failure::Failure;
 
 /// How it looks: one column, black on white, no step cut by the end of a page.
