@@ -364,6 +364,8 @@ impl<'a> Following<'a> {
             }
             (Some(run), _) => {
                 if let Some(kept) = self.runs.get_mut(run) {
+                    // Whether they still do is their lease's to say, a moment later.
+                    kept.driven |= matches!(entry.event, Event::DriverTook { .. });
                     // Folding it from the ledger may have taken this in already.
                     if entry.seq > kept.board.state.last()
                         && let Some(line) = kept.board.take(&entry)?

@@ -315,15 +315,14 @@ fn a_launch_is_opened_joined_and_accepted_from_the_page() {
     launch.reads("launching shop");
     let run = coming.next("opened").1["run"].as_str().unwrap().to_owned();
     let mut watched = pia.watch(&run, None);
+    // What the command prints is heard while it is under way.
+    let (_, piece) = watched.next("output");
+    assert_eq!(piece["text"], "working\n");
     let seen = omar.json(&format!("/api/runs/{run}"));
     assert_eq!(
         (&seen["kind"], &seen["driven"]),
         (&json!("launch"), &json!(true))
     );
-
-    // What the command prints is heard while it is under way.
-    let (_, piece) = watched.next("output");
-    assert_eq!(piece["text"], "working\n");
     let attempt = piece["attempt"].as_str().unwrap().to_owned();
     let paused = omar.post(
         &format!("/api/runs/{run}/pause"),
@@ -332,21 +331,18 @@ fn a_launch_is_opened_joined_and_accepted_from_the_page() {
     assert_eq!(paused.status(), 204);
     assert_eq!(watched.next("run").1["mode"], "pausing");
     env.write("go", "");
-    let halted = loop {
-        let (_, patch) = watched.next("run");
-        if patch["mode"] == "paused" {
-            break patch;
-        }
-    };
+    while watched.next("run").1["mode"] != "paused" {}
+    let halted = omar.json(&format!("/api/runs/{run}"));
     assert_eq!(halted["waits"][0]["actions"], json!(["resume"]));
     let output = pia.json(&format!("/api/attempts/{attempt}/output"));
     assert_eq!(
         output,
         json!({ "text": "working\ndone\n", "next": 13, "complete": true })
     );
-    let _left = launch.finish().exits(6);
 
-    // Nobody drives it now: a word from the page starts somebody who does.
+    // Whoever drove it is gone: a word from the page starts somebody who does.
+    launch.signal(Signal::KILL);
+    while watched.next("run").1["driven"] != false {}
     assert_eq!(
         omar.post(&format!("/api/runs/{run}/resume"), &json!({}))
             .status(),
