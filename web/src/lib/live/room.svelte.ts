@@ -1,6 +1,7 @@
 // The live room: one event stream, folded. It says plainly whether what is shown is live, and since when not.
 
 import { time } from '../clock.svelte.ts';
+import { names } from '../names.svelte.ts';
 import { act, freshKey, Problem, read } from '../wire/api.ts';
 import { parse } from '../wire/parse.ts';
 import type { FeedLine, Hello, Me, OutputFrame, RunPatch, RunView, SeatsFrame } from '../wire/types.ts';
@@ -10,6 +11,8 @@ import { Stream } from './stream.ts';
 
 /** How often this page says that somebody looks at it; a seat lasts three of these. */
 const SEAT_MS = 2_000;
+/** A break that is mended within this is no news. */
+const NEWS_MS = 1_500;
 
 /** This open tab: two of one person do not speak for each other. */
 const TAB = freshKey();
@@ -49,6 +52,12 @@ class Room {
       this.now();
       void this.#seat();
     });
+  }
+
+  /** Since when what is shown may be old, for a break that was not mended at once. */
+  notLive(now: number): Extract<Connection, { is: 'lost' }> | null {
+    const connection = this.connection;
+    return connection.is === 'lost' && (connection.out || now - connection.since > NEWS_MS) ? connection : null;
   }
 
   /** Watches `run`, or only the handoff where there is none. */
@@ -93,6 +102,7 @@ class Room {
       const run = await read.run(asked);
       if (turn !== this.#reads) return;
       time.heard(run.at);
+      names.learn(run.people);
       this.run = this.#since.reduce((run, change) => change(run), run);
       this.problem = null;
       if (this.lines.length === 0 || this.#fromNothing) await this.#story(asked);

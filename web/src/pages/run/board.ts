@@ -20,8 +20,13 @@ export function nameOf(run: RunView, handle: string, me: string | null): string 
   return run.people.find((seat) => seat.handle === handle)?.name ?? handle;
 }
 
+/** What moves now: a step that failed on one host may still be under way on others. */
 export function active(run: RunView): Step[] {
-  return run.steps.filter((step) => ACTIVE.has(step.state));
+  return run.steps.filter(moves);
+}
+
+function moves(step: Step): boolean {
+  return ACTIVE.has(step.state) || step.hosts.some((host) => ACTIVE.has(host.state));
 }
 
 /** Whether any step of the run has begun. */
@@ -61,7 +66,8 @@ export function where(run: RunView, now: number): Answer {
   if (run.mode === 'watching' && run.watch !== null) {
     return { state: 'watching', head: `Watching ${run.environment}`, sub: `${span(between(new Date(now).toISOString(), run.watch.until))} left to watch` };
   }
-  const first = at[0] ?? run.steps.find((step) => step.id === run.waits[0]?.step);
+  const stuck = run.leg === 'back' ? undefined : run.steps.find((step) => step.state === 'failed' || step.state === 'unknown');
+  const first = at[0] ?? run.steps.find((step) => step.id === run.waits[0]?.step) ?? stuck;
   if (first === undefined) {
     if (run.poll.open) return { state: 'waiting', head: 'Waiting for the room', sub: 'Nothing has begun yet' };
     return { state: run.mode, head: run.mode === 'pausing' ? 'Pausing' : 'Between two steps', sub: progress };
@@ -70,7 +76,7 @@ export function where(run: RunView, now: number): Answer {
   const more = at.length > 1 ? ` and ${at.length - 1} more` : '';
   const phase = phaseOf(run, first.id);
   return {
-    state: run.mode === 'pausing' ? 'pausing' : first.state === 'waiting' ? 'waiting' : first.state,
+    state: run.mode === 'pausing' ? 'pausing' : ACTIVE.has(first.state) || !moves(first) ? first.state : 'running',
     head: `${verb}${first.title}${more}`,
     sub: `${progress}${phase === '' ? '' : ` · ${phase}`}${hostsDone(first)}`,
   };
@@ -209,5 +215,5 @@ export function tally(step: Step): [string, number][] {
 /** Whether a phase should stand open: something in it moves, waits for a person, or went wrong. */
 export function stirring(run: RunView, steps: readonly Step[]): boolean {
   const awaited = new Set(run.waits.map((wait) => wait.step));
-  return steps.some((step) => ACTIVE.has(step.state) || step.state === 'failed' || step.state === 'unknown' || awaited.has(step.id));
+  return steps.some((step) => moves(step) || step.state === 'failed' || step.state === 'unknown' || awaited.has(step.id));
 }
