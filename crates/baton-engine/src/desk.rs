@@ -14,7 +14,6 @@ mod files;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
@@ -523,34 +522,6 @@ pub fn begins(plan: &Plan) -> Timestamp {
 pub fn program() -> Result<PathBuf, Failure> {
     std::env::current_exe()
         .map_err(|error| Failure::part("cannot find Baton itself").because(&error))
-}
-
-/// Has a run driven by a process of its own, when nobody drives it, it is not
-/// over, and nobody paused it. The process outlives whoever started it.
-///
-/// # Errors
-/// Those of the ledger, and when the process cannot be started.
-pub fn drive_aside(desk: &mut Desk, run: &RunId, who: &Handle) -> Result<(), Failure> {
-    let state = fold(&mut desk.log, run)?;
-    if state.ended().is_some() || state.paused.is_some() || !talk::undriven(desk, run)? {
-        return Ok(());
-    }
-    let settings = &desk.settings;
-    let driver = Command::new(program()?)
-        .arg("drive")
-        .arg("--file")
-        .arg(&settings.file)
-        .args(["--as", who, "--run", run])
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn();
-    let mut driver =
-        driver.map_err(|error| Failure::part("cannot start a driver").because(&error))?;
-    // Nobody else takes its end down.
-    let _reaped = std::thread::spawn(move || driver.wait());
-    Ok(())
 }
 
 /// A fresh random number, for ids and salts.

@@ -287,6 +287,11 @@ async fn tell(mut heard: mpsc::UnboundedReceiver<News>, follower: Follower) {
                     Ring::close(&ring);
                 }
             }
+            Some(News::Break) => {
+                std::mem::take(&mut rings)
+                    .values()
+                    .for_each(|ring| Ring::close(ring));
+            }
             None => return,
         }
     }

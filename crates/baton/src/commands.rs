@@ -103,6 +103,27 @@ fn at_desk(
         Command::Serve { listen } => serve::run(desk, out, listen),
         Command::Link { handle } => serve::link(desk, out, handle.as_deref()),
         Command::Drive => drive::aside(desk, out),
+        Command::Waive {
+            blocker,
+            matches,
+            because,
+            until,
+        } => waive::run(desk, out, &blocker, matches, because, &until),
+        Command::Status { watch } => status::run(desk, out, watch),
+        Command::Review { held } => review::run(desk, out, held),
+        Command::Lesson { action } => review::lesson(desk, out, action),
+        Command::Record {
+            action: RecordAction::Export { path },
+        } => record::export(desk, out, &path),
+        Command::BenchLedger { events } => bench::fill(desk, out, events),
+        Command::BenchRun => bench::run(desk, out),
+        command => in_the_room(command, desk, out),
+    }
+}
+
+/// What people say to a run and in the room.
+fn in_the_room(command: Command, desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
+    match command {
         Command::Next => word::next(desk, out),
         Command::Done { step, on } => word::done(desk, out, &step, on.as_deref()),
         Command::Approve { step } => word::approve(desk, out, &step),
@@ -112,12 +133,6 @@ fn at_desk(
         Command::Resume { because } => word::resume(desk, out, because),
         Command::Rollback { because } => word::rollback(desk, out, because),
         Command::Stop { because } => word::stop(desk, out, because),
-        Command::Waive {
-            blocker,
-            matches,
-            because,
-            until,
-        } => waive::run(desk, out, &blocker, matches, because, &until),
         Command::Join => join::run(desk, out),
         Command::Say { text, talk } => word::say(desk, out, text, talk),
         Command::Vote {
@@ -125,19 +140,6 @@ fn at_desk(
             confidence,
             because,
         } => word::vote(desk, out, word, confidence, because),
-        Command::Status { watch } => status::run(desk, out, watch),
-        Command::Review { held } => review::run(desk, out, held),
-        Command::Lesson { action } => review::lesson(desk, out, action),
-        Command::Record {
-            action: RecordAction::Export { path },
-        } => record::export(desk, out, &path),
-        Command::BenchLedger { events } => bench::fill(desk, out, events),
-        Command::BenchRun => bench::run(desk, out),
-        Command::Init
-        | Command::Lint { .. }
-        | Command::Explain { .. }
-        | Command::Demo { .. }
-        | Command::Watch(_)
-        | Command::Record { .. } => Err(Failure::new(Kind::Bug, NEEDS_NONE)),
+        _ => Err(Failure::new(Kind::Bug, NEEDS_NONE)),
     }
 }

@@ -1,5 +1,8 @@
 //! What people say in the room and to a run: who may, and when.
 
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
 use baton_core::event::Event;
 use baton_core::id::{Handle, RunId};
 use baton_core::run::order::lease_name;
@@ -7,7 +10,7 @@ use baton_core::run::waits::{Ask, waits};
 use baton_store::{Lease, Log as _};
 use jiff::Timestamp;
 
-use super::{Desk, blind, is_gone};
+use super::{Desk, blind, is_gone, program};
 use crate::drive::fold;
 use crate::failure::Failure;
 
@@ -140,4 +143,32 @@ pub fn driver_is_gone(desk: &mut Desk, run: &RunId) -> Result<bool, Failure> {
     let lease = lease_name(run);
     let held = desk.log.leases(&lease, Timestamp::now())?;
     Ok(held.iter().any(|lease| is_gone(&lease.holder)))
+}
+
+/// Has a run driven by a process of its own, when nobody drives it, it is not
+/// over, and nobody paused it. The process outlives whoever started it.
+///
+/// # Errors
+/// Those of the ledger, and when the process cannot be started.
+pub fn drive_aside(desk: &mut Desk, run: &RunId, who: &Handle) -> Result<(), Failure> {
+    let state = fold(&mut desk.log, run)?;
+    if state.ended().is_some() || state.paused.is_some() || !undriven(desk, run)? {
+        return Ok(());
+    }
+    let settings = &desk.settings;
+    let driver = Command::new(program()?)
+        .arg("drive")
+        .arg("--file")
+        .arg(&settings.file)
+        .args(["--as", who, "--run", run])
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    let mut driver =
+        driver.map_err(|error| Failure::part("cannot start a driver").because(&error))?;
+    // Nobody else takes its end down.
+    let _reaped = std::thread::spawn(move || driver.wait());
+    Ok(())
 }

@@ -8,10 +8,11 @@ use baton_core::event::{Event, FenceRole, Leg, RunKind, RunTerms};
 use baton_core::forecast::Schedule;
 use baton_core::gate::planned;
 use baton_core::handoff::plan::Plan;
-use baton_core::id::{AttemptId, Digest, Handle, HostName, RunId, Seq, StepId};
+use baton_core::id::{AttemptId, Digest, Handle, HostName, MeasureId, RunId, Seq, StepId};
 use baton_core::ledger::{Draft, Entry};
 use baton_core::review::timeline::Feed;
 use baton_core::run::State;
+use baton_core::watch::Sample;
 use baton_engine::desk::Desk;
 use baton_engine::drive::plan;
 use baton_engine::failure::{Failure, Kind};
@@ -182,6 +183,7 @@ impl Board {
     }
 
     fn see(&mut self, entry: &Entry) {
+        let at = entry.at;
         match &entry.event {
             Event::AttemptStarted {
                 attempt,
@@ -189,42 +191,17 @@ impl Board {
                 host,
                 role,
                 ..
-            } => {
-                let Some(&i) = self.index.get(step) else {
-                    return;
-                };
-                self.attempts.insert(attempt.clone(), (i, host.clone()));
-                let tried = Tried {
-                    attempt: attempt.clone(),
-                    role: *role,
-                    began: entry.at,
-                    ended: None,
-                };
-                self.tried.insert((i, host.clone()), tried);
-                self.times[i].began.get_or_insert(entry.at);
-                self.times[i].ended = None;
-            }
-            Event::AttemptEnded { attempt, .. } | Event::AttemptVoided { attempt } => {
-                let Some(place) = self.attempts.remove(attempt) else {
-                    return;
-                };
-                let i = place.0;
-                if let Some(tried) = self.tried.get_mut(&place)
-                    && tried.attempt == *attempt
-                {
-                    tried.ended = Some(entry.at);
-                }
-                self.stir(i, entry.at);
-                if let Event::AttemptEnded { output, .. } = &entry.event {
-                    self.printed.insert(attempt.clone(), output.clone());
-                }
-            }
+            } => self.began(at, attempt, step, host, *role),
+            Event::AttemptEnded {
+                attempt, output, ..
+            } => self.ended(at, attempt, Some(output.as_ref())),
+            Event::AttemptVoided { attempt } => self.ended(at, attempt, None),
             Event::StepDone { step, .. }
             | Event::StepSkipped { step, .. }
             | Event::StepApproved { step } => {
                 if let Some(&i) = self.index.get(step) {
-                    self.times[i].began.get_or_insert(entry.at);
-                    self.stir(i, entry.at);
+                    self.times[i].began.get_or_insert(at);
+                    self.stir(i, at);
                 }
             }
             Event::LegBegan { leg, .. } => {
@@ -232,38 +209,72 @@ impl Board {
                     self.times.fill(Times::default());
                     self.tried.clear();
                 }
-                self.turned_at = entry.at;
+                self.turned_at = at;
             }
-            Event::Judged { samples, .. } => {
-                for (measure, sample) in samples {
-                    let Some(value) = sample.canary.rate() else {
-                        continue;
-                    };
-                    let points = self.points.entry(measure.to_string()).or_default();
-                    if points.len() == POINTS_MOST {
-                        let _oldest = points.remove(0);
-                    }
-                    points.push(Valued {
-                        at: entry.at,
-                        value,
-                    });
-                }
-            }
+            Event::Judged { samples, .. } => self.judged(at, samples),
             Event::WatchBegan { .. } => self.points.clear(),
-            Event::WatchEnded { .. } => {
-                for i in 0..self.times.len() {
-                    self.stir(i, entry.at);
-                }
-            }
-            Event::RunEnded { .. } => self.ended_at = Some(entry.at),
+            Event::WatchEnded { .. } => (0..self.times.len()).for_each(|i| self.stir(i, at)),
+            Event::RunEnded { .. } => self.ended_at = Some(at),
             Event::Paused { .. }
             | Event::Resumed
             | Event::Frozen { .. }
             | Event::RoleLost { .. }
             | Event::RoleCovered { .. }
             | Event::StopCalled { .. }
-            | Event::RollbackCalled { .. } => self.turned_at = entry.at,
+            | Event::RollbackCalled { .. } => self.turned_at = at,
             _ => {}
+        }
+    }
+
+    fn began(
+        &mut self,
+        at: Timestamp,
+        attempt: &AttemptId,
+        step: &StepId,
+        host: &HostName,
+        role: FenceRole,
+    ) {
+        let Some(&i) = self.index.get(step) else {
+            return;
+        };
+        self.attempts.insert(attempt.clone(), (i, host.clone()));
+        let tried = Tried {
+            attempt: attempt.clone(),
+            role,
+            began: at,
+            ended: None,
+        };
+        self.tried.insert((i, host.clone()), tried);
+        self.times[i].began.get_or_insert(at);
+        self.times[i].ended = None;
+    }
+
+    /// An attempt ended, and printed this, or never began.
+    fn ended(&mut self, at: Timestamp, attempt: &AttemptId, printed: Option<Option<&Digest>>) {
+        let Some(place) = self.attempts.remove(attempt) else {
+            return;
+        };
+        if let Some(tried) = self.tried.get_mut(&place)
+            && tried.attempt == *attempt
+        {
+            tried.ended = Some(at);
+        }
+        self.stir(place.0, at);
+        if let Some(output) = printed {
+            self.printed.insert(attempt.clone(), output.cloned());
+        }
+    }
+
+    fn judged(&mut self, at: Timestamp, samples: &BTreeMap<MeasureId, Sample>) {
+        for (measure, sample) in samples {
+            let Some(value) = sample.canary.rate() else {
+                continue;
+            };
+            let points = self.points.entry(measure.to_string()).or_default();
+            if points.len() == POINTS_MOST {
+                let _oldest = points.remove(0);
+            }
+            points.push(Valued { at, value });
         }
     }
 

@@ -339,8 +339,17 @@ fn a_launch_is_opened_joined_and_accepted_from_the_page() {
         output,
         json!({ "text": "working\ndone\n", "next": 13, "complete": true })
     );
+    goes_on_without_its_driver((&omar, &pia), &launch, &run, &mut watched);
+    room.close();
+}
 
-    // Whoever drove it is gone: a word from the page starts somebody who does.
+/// A paused launch whose driver was killed is driven on by a word from the page.
+fn goes_on_without_its_driver(
+    (omar, pia): (&Visitor, &Visitor),
+    launch: &Running,
+    run: &str,
+    watched: &mut Stream,
+) {
     launch.signal(Signal::KILL);
     while watched.next("run").1["driven"] != false {}
     assert_eq!(
@@ -384,7 +393,6 @@ fn a_launch_is_opened_joined_and_accepted_from_the_page() {
     };
     assert_eq!(by("a look"), Some(json!("omar")));
     assert_eq!(by("took over"), Some(json!("pia")));
-    room.close();
 }
 
 #[test]
