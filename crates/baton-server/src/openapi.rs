@@ -75,6 +75,8 @@ use crate::wire;
         wire::RunPatch,
         wire::RunRow,
         wire::RunView,
+        wire::RunWord,
+        wire::StepWord,
         wire::Runs,
         wire::Said,
         wire::SaidView,

@@ -124,20 +124,22 @@ impl Room {
         format!("http://{}", self.address)
     }
 
+    /// The address that people go to: this machine's name, when the room is open
+    /// to everybody who can reach it.
+    fn for_people(&self) -> String {
+        if !self.address.ip().is_unspecified() {
+            return self.address();
+        }
+        let name = rustix::system::uname();
+        let name = name.nodename().to_string_lossy().into_owned();
+        format!("http://{name}:{}", self.address.port())
+    }
+
     /// A link for each person that lets them in once, within twelve hours.
     pub fn links(&self) -> BTreeMap<Handle, String> {
         let people = self.people.iter();
         people
-            .map(|who| {
-                (
-                    who.clone(),
-                    link(
-                        &self.doors,
-                        &format!("http://{}", reachable(self.address)),
-                        who,
-                    ),
-                )
-            })
+            .map(|who| (who.clone(), link(&self.doors, &self.for_people(), who)))
             .collect()
     }
 }

@@ -21,8 +21,8 @@ pub use handoff::{
 pub use review::{DecisionView, LessonMet, LessonView, ReviewStep, ReviewView, SurpriseView};
 pub use room::{
     Answered, Because, Entered, FeedLine, Feeds, HandoffTurn, Hello, HowMet, Me, NewLesson,
-    OpenedFrame, OutputFrame, OutputView, Problem, Report, Said, SeatAsked, SeatTaken, SeatsFrame,
-    StatusView, Token, Via, Voted, WordOnStep,
+    OpenedFrame, OutputFrame, OutputView, Problem, Report, RunWord, Said, SeatAsked, SeatTaken,
+    SeatsFrame, StatusView, StepWord, Token, Via, Voted, WordOnStep,
 };
 pub use run::{
     Action, ApprovalsView, BackView, ConfidenceView, EndedView, FenceView, ForecastView, LegView,

@@ -13,8 +13,6 @@ use baton_engine::desk::talk::drive_aside;
 use baton_engine::desk::{Desk, agree, blind, learn, talk};
 use baton_engine::failure::Failure;
 use jiff::Timestamp;
-use serde::Deserialize;
-use utoipa::ToSchema;
 
 use super::guard::Me;
 use super::{Answer, locked};
@@ -22,7 +20,8 @@ use crate::follow::Ask;
 use crate::refusal::Refusal;
 use crate::room::Shop;
 use crate::wire::{
-    Answered, Because, HowMet, NewLesson, Problem, Said, SeatAsked, SeatTaken, Voted, WordOnStep,
+    Answered, Because, HowMet, NewLesson, Problem, RunWord, Said, SeatAsked, SeatTaken, StepWord,
+    Voted, WordOnStep,
 };
 
 /// A word was taken down.
@@ -162,22 +161,6 @@ pub(crate) async fn unseat(
     said_to_run(&shop, move |desk| locked(&it.seats).leave(desk, &me, &page)).await
 }
 
-/// A word to a run as a whole.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum RunWord {
-    /// Halt at the next safe point.
-    Pause,
-    /// Go on.
-    Resume,
-    /// Go back.
-    Rollback,
-    /// Stop as it stands.
-    Stop,
-    /// Take over the running release.
-    AcceptLive,
-}
-
 /// Says a word to a run: `pause`, `resume`, `rollback`, `stop`, `accept-live`.
 #[utoipa::path(post, path = "/api/runs/{run}/{word}",
     params(("run" = String, Path), ("word" = RunWord, Path)),
@@ -210,20 +193,6 @@ pub(crate) async fn run_word(
         }
     })
     .await
-}
-
-/// A word about one step.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum StepWord {
-    /// It is done.
-    Done,
-    /// It may be done.
-    Approve,
-    /// Try it again.
-    Retry,
-    /// Leave it out.
-    Skip,
 }
 
 /// Says a word about a step: `done`, `approve`, `retry`, `skip`.

@@ -245,8 +245,11 @@ impl Board {
             ended: None,
         };
         self.tried.insert((i, host.clone()), tried);
-        self.times[i].began.get_or_insert(at);
-        self.times[i].ended = None;
+        // On the way back the times stay those of the deed.
+        if self.state.leg != Leg::Back {
+            self.times[i].began.get_or_insert(at);
+            self.times[i].ended = None;
+        }
     }
 
     /// An attempt ended, and printed this, or never began.
@@ -280,6 +283,9 @@ impl Board {
 
     /// Notes when a step that is not at work any more came to rest.
     fn stir(&mut self, i: usize, at: Timestamp) {
+        if self.state.leg == Leg::Back {
+            return;
+        }
         let busy = self.state.standing(i).any(|place| place.attempt.is_some());
         let times = &mut self.times[i];
         if busy || times.began.is_none() {

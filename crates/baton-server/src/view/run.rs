@@ -67,6 +67,7 @@ pub(crate) fn view(board: &Board, around: Around) -> RunView {
     });
     RunView {
         id: state.run.to_string(),
+        name: planned.contract.name.value.clone(),
         kind: if state.rehearsal() {
             RunKindView::Rehearsal
         } else {

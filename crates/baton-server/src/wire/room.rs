@@ -112,6 +112,36 @@ pub struct WordOnStep {
     pub because: Option<String>,
 }
 
+/// A word to a run as a whole.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunWord {
+    /// Halt at the next safe point.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Go back.
+    Rollback,
+    /// Stop as it stands.
+    Stop,
+    /// Take over the running release.
+    AcceptLive,
+}
+
+/// A word about one step.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepWord {
+    /// It is done.
+    Done,
+    /// It may be done.
+    Approve,
+    /// Try it again.
+    Retry,
+    /// Leave it out.
+    Skip,
+}
+
 /// A lesson to keep.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 pub struct NewLesson {

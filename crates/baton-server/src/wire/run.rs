@@ -110,8 +110,10 @@ pub struct EndedView {
 /// One run, as it stands.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct RunView {
-    /// Its id.
+    /// Its id; `next` for the launch that nobody opened yet.
     pub id: String,
+    /// What is released.
+    pub name: String,
     /// Rehearsal or launch.
     pub kind: RunKindView,
     /// Where.
