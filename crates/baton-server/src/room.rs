@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::Router;
 use baton_core::id::Handle;
-use baton_engine::desk::{Desk, Settings};
+use baton_engine::desk::{Desk, Settings, blind};
 use baton_engine::failure::{Failure, Kind};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -19,7 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clerk::Clerk;
 use crate::doors::Doors;
-use crate::follow::{Follower, News, Topic, name};
+use crate::follow::{Ask, Follower, News, Topic, name};
 use crate::live::{Ring, Watcher};
 use crate::outside::Shared;
 use crate::routes;
@@ -124,22 +124,16 @@ impl Room {
         format!("http://{}", self.address)
     }
 
-    /// The address that people go to: this machine's name, when the room is open
-    /// to everybody who can reach it.
-    fn for_people(&self) -> String {
-        if !self.address.ip().is_unspecified() {
-            return self.address();
-        }
-        let name = rustix::system::uname();
-        let name = name.nodename().to_string_lossy().into_owned();
-        format!("http://{name}:{}", self.address.port())
-    }
-
     /// A link for each person that lets them in once, within twelve hours.
     pub fn links(&self) -> BTreeMap<Handle, String> {
         let people = self.people.iter();
         people
-            .map(|who| (who.clone(), link(&self.doors, &self.for_people(), who)))
+            .map(|who| {
+                (
+                    who.clone(),
+                    link(&self.doors, &for_people(self.address), who),
+                )
+            })
             .collect()
     }
 }
@@ -161,7 +155,7 @@ impl Drop for Room {
 }
 
 /// The address of the room that was opened last for this ledger, and not closed
-/// since as far as this machine knows.
+/// since as far as this machine knows, as people go to it.
 pub fn address_of(desk: &Desk) -> Option<String> {
     let sign = desk.settings.own_folder().join(SIGN);
     let address = fs::read_to_string(sign).ok()?.trim_end().to_owned();
@@ -171,7 +165,18 @@ pub fn address_of(desk: &Desk) -> Option<String> {
         .ok()?;
     // One that died left its sign.
     TcpStream::connect_timeout(&reachable(at), HEAD_MOST).ok()?;
-    Some(format!("http://{}", reachable(at)))
+    Some(for_people(at))
+}
+
+/// Where people go for a room that listens here: to this machine's name, when it
+/// is open to everybody who can reach it.
+fn for_people(at: SocketAddr) -> String {
+    if !at.ip().is_unspecified() {
+        return format!("http://{at}");
+    }
+    let name = rustix::system::uname();
+    let name = name.nodename().to_string_lossy().into_owned();
+    format!("http://{name}:{}", at.port())
 }
 
 /// An address that a room listens at as one that can be gone to from here.
@@ -299,17 +304,22 @@ async fn tell(mut heard: mpsc::UnboundedReceiver<News>, follower: Follower) {
     }
 }
 
-/// Looks after seats whose pages are gone.
+/// Looks after seats whose pages are gone, and opens what was answered here and
+/// waited for somebody elsewhere.
 async fn look(shop: Arc<Shop>) {
     let mut count = tokio::time::interval(COUNT);
+    let mut before = 0;
     loop {
         let _tick = count.tick().await;
-        if !routes::locked(&shop.seats).any() {
+        let head = shop.follower.ask(Ask::Head).await.unwrap_or_default();
+        let news = std::mem::replace(&mut before, head) != head;
+        if !news && !routes::locked(&shop.seats).any() {
             continue;
         }
         let it = Arc::clone(&shop);
         let looked = shop.saying.ask(move |table| {
             let desk = table.laid()?;
+            blind::open_answers(desk)?;
             routes::locked(&it.seats).look(desk)
         });
         // A ledger that cannot be written now may be soon.

@@ -159,6 +159,7 @@ impl<'a> Following<'a> {
             }
             Ask::Run(run, to) => {
                 self.catch_up()?;
+                let run = self.meant(run);
                 let _gone = to.send(self.runs.get(&run).map(|kept| kept.shown.clone()));
             }
             Ask::Lines(run, after, most, to) => {
@@ -188,6 +189,17 @@ impl<'a> Following<'a> {
             Ask::Watched(watched) => self.watched = watched,
         }
         Ok(())
+    }
+
+    /// The launch to come is the one that is under way, when it has come.
+    fn meant(&mut self, run: RunId) -> RunId {
+        let desk = self.table.laid_as_it_is();
+        match desk.facts.open_run() {
+            Some(open) if run.as_str() == NEXT && desk.facts.latest_launch() == Some(open) => {
+                open.clone()
+            }
+            _ => run,
+        }
     }
 
     /// What a watcher is told first: where the stream stands, and the lines they missed.
