@@ -118,6 +118,9 @@ pub enum Event {
     Offered {
         /// Content digest.
         content: Digest,
+        /// The plan as it was then, as a blob, so that people can see what changed since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Digest>,
     },
     /// The receiving team accepted this content.
     Accepted {

@@ -504,7 +504,7 @@ impl Facts {
     fn apply_word(&mut self, entry: &Entry) {
         let (by, seq) = (&entry.by, entry.seq);
         match &entry.event {
-            Event::Offered { content } => say(&mut self.offers, by, content, seq),
+            Event::Offered { content, .. } => say(&mut self.offers, by, content, seq),
             Event::Accepted { content } => say(&mut self.accepts, by, content, seq),
             Event::AcceptedMine { items } => {
                 let accepted = items.iter().map(|(key, d)| (key.clone(), d.clone()));

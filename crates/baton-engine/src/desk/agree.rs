@@ -2,6 +2,7 @@
 //! as theirs, and signatures. Who may, and when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use baton_core::diag::{list, nearest};
 use baton_core::event::Event;
@@ -51,10 +52,15 @@ pub fn offer(desk: &mut Desk, me: &Handle) -> Result<Bound, Failure> {
         member(desk, &from, me, "hands over")?;
         let content = desk.plan.digests.content.clone();
         let fresh = !desk.facts.offers().any(|word| word == (me, &content));
+        if !fresh {
+            return Ok(Bound { content, fresh });
+        }
+        let plan = Rc::clone(&desk.plan);
         let event = Event::Offered {
             content: content.clone(),
+            plan: Some(desk.keep(&*plan)?),
         };
-        if !fresh || desk.append_decided(None, vec![(me.clone(), event)])? {
+        if desk.append_decided(None, vec![(me.clone(), event)])? {
             return Ok(Bound { content, fresh });
         }
     }

@@ -198,14 +198,14 @@ struct Record {
     by: baton_core::id::Handle,
     what: &'static str,
     content: Digest,
-    /// The plan, where a run keeps it.
+    /// The plan, where it is kept.
     plan: Option<Digest>,
 }
 
 impl Record {
     fn of(entry: &Entry) -> Option<Self> {
         let (what, content, plan) = match &entry.event {
-            Event::Offered { content } => ("offered", content, None),
+            Event::Offered { content, plan } => ("offered", content, plan.as_ref()),
             Event::Accepted { content } => ("accepted", content, None),
             Event::RunOpened(terms) => match terms.what {
                 RunKind::Rehearsal => ("rehearsed", &terms.content, Some(&terms.plan)),
@@ -224,7 +224,7 @@ impl Record {
 }
 
 /// The records, the latest first, each with what changed since the content before
-/// whose plan is known: that of the files, or one that a run keeps.
+/// whose plan is known: that of the files, or one that was kept with an offer or a run.
 fn plans(desk: &mut Desk, records: Vec<Record>) -> Result<Vec<PlanRecord>, Failure> {
     let texts = texts(desk, &records)?;
     let mut before: Option<Digest> = None;

@@ -160,7 +160,7 @@ pub(super) fn definition() -> Vec<Broken> {
 
 fn says_content(said: &mut Said, offered: bool, content: Digest) {
     match &mut said.event {
-        Event::Offered { content: of } if offered => *of = content,
+        Event::Offered { content: of, .. } if offered => *of = content,
         Event::Accepted { content: of } if !offered => *of = content,
         _ => {}
     }

@@ -173,7 +173,14 @@ fn nobody_accepts_their_own_offer() {
     assert!(codes.contains(&"alignment.not-accepted"), "{codes:?}");
     // Another member of the giving team offers: now two people agree.
     let content = world.plan.digests.content.clone();
-    world.say(AT, "lee", Event::Offered { content });
+    world.say(
+        AT,
+        "lee",
+        Event::Offered {
+            content,
+            plan: None,
+        },
+    );
     assert!(!world.codes().contains(&"alignment.not-accepted"));
 }
 
@@ -189,6 +196,7 @@ fn votes_count_since_the_acceptance_and_the_last_launch() {
     let content = digest("another");
     let offered = Event::Offered {
         content: content.clone(),
+        plan: None,
     };
     world.say(AT, "dana", offered);
     world.say(AT, "omar", Event::Accepted { content });

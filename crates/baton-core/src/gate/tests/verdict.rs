@@ -141,6 +141,7 @@ fn lessons_of_other_handoffs_bind_by_what_they_touch_until_met() {
     };
     let offered = Event::Offered {
         content: digest("of mail"),
+        plan: None,
     };
     let at = "2026-11-01T00:00:00Z";
     for event in [

@@ -205,6 +205,7 @@ impl World {
         let content = self.plan.digests.content.clone();
         let offered = Event::Offered {
             content: content.clone(),
+            plan: None,
         };
         self.say(at, "dana", offered);
         self.say(at, "omar", Event::Accepted { content });

@@ -217,14 +217,17 @@ fn the_line_burns_down_and_a_changed_plan_shows_what_changed() {
     );
     assert_eq!(history.plans[0].diff, None, "there is nothing before it");
 
-    opened(&mut desk, RunKind::Rehearsal);
+    let _run = opened(&mut desk, RunKind::Rehearsal);
+    place.write("runbook.md", &RUNBOOK.replace("expect: 10m", "expect: 11m"));
+    let _bound = agree::offer(&mut place.desk("home"), &by("dana")).unwrap();
+    // By now the files are others again: only the offer keeps what was offered.
     place.write("runbook.md", &RUNBOOK.replace("expect: 10m", "expect: 12m"));
     let mut desk = place.desk("home");
     let _bound = agree::offer(&mut desk, &by("lee")).unwrap();
     let now = release(&desk);
     let history = history::of(&mut desk, now).unwrap();
     let what: Vec<&str> = history.plans.iter().map(|of| of.what.as_str()).collect();
-    assert_eq!(what, ["offered", "rehearsed", "offered"]);
+    assert_eq!(what, ["offered", "offered", "rehearsed", "offered"]);
     let diff = history.plans[0].diff.clone().unwrap();
     assert!(
         diff.starts_with("--- runbook.md\n+++ runbook.md\n@@"),
@@ -235,7 +238,7 @@ fn the_line_burns_down_and_a_changed_plan_shows_what_changed() {
         .skip(2)
         .filter(|line| line.starts_with(['+', '-']))
         .collect();
-    assert_eq!(changed, ["-expect: 10m", "+expect: 12m"]);
+    assert_eq!(changed, ["-expect: 11m", "+expect: 12m"]);
 }
 
 #[test]
