@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { launch } from './browser.js';
 import { Handoff } from './real/handoff.js';
-import { enter, open, say, votes } from './real/room.js';
+import { enter, open, say, toCome, votes } from './real/room.js';
 
 /** @type {[string, string, import('playwright-core').BrowserContextOptions][]} */
 const LOOKS = [
@@ -48,16 +48,14 @@ try {
   await shoot('handoff', '/handoff', '#verdict');
 
   const launching = handoff.start('omar', ['launch', '--no-room', '--yes']);
-  const link = omar.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Run' });
-  await launching.until(/run_\w+/);
-  await omar.goto(`${room.url}/`);
-  const run = String(await link.getAttribute('href'));
-  for (const { page } of people) await page.goto(room.url + run);
+  for (const person of people) await toCome(person, room);
   await votes(omar, 'Go', 5);
   await votes(pia, 'Go', 4, 'The restore is green');
-  await shoot('run-opening', run, '.next');
-  await votes(lee, 'Go', 4);
   await say(pia, 'Morning all. Ready when you are.');
+  await shoot('run-opening', '/runs/next', '.next');
+  await votes(lee, 'Go', 4);
+  await omar.waitForURL((url) => !url.pathname.endsWith('/next'));
+  const run = new URL(omar.url()).pathname;
   await omar.locator('#step-install.running').waitFor();
   await shoot('run-going', run, '#step-install.running');
   for (const { page, look } of people) {

@@ -121,6 +121,22 @@ export function listed(names: readonly string[], most = 3): string {
   return shown.length === 0 ? last : `${shown.join(', ')} and ${last}`;
 }
 
+/** `One`, `one or two`. */
+export function either(names: readonly string[]): string {
+  const last = names.at(-1) ?? '';
+  return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
+}
+
+/** The name of what is handed over, out of the id of its handoff: `shop/2.4.0/production`. */
+export function nameOfHandoff(id: string): string {
+  return id.split('/')[0] ?? id;
+}
+
+/** What somebody said, without their name before it, which stands there already. */
+export function saidBy(by: string, says: string): string {
+  return says.startsWith(`${by}: `) ? says.slice(by.length + 2) : says;
+}
+
 /** `1 step`, `2 steps`. */
 export function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

@@ -117,7 +117,7 @@ test('dialogs, the graph, an open step and opened folds have no such fault eithe
     await page.waitForSelector('.node');
     assert.deepEqual(await violations(page), [], 'the graph');
     await open(page, '/runs/run_opening');
-    await page.getByRole('button', { name: 'Change your vote' }).click();
+    await page.getByRole('button', { name: 'Change your vote' }).first().click();
     assert.deepEqual(await violations(page), [], 'the vote');
     await open(page, '/handoff');
     for (const fold of await page.locator('summary').all()) await fold.click();
@@ -242,7 +242,7 @@ test('the keyboard alone gets everywhere, and sees where it is', async () => {
     await page.keyboard.type('ready? 1 2 3');
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => /** @type {HTMLInputElement} */ (document.getElementById('say')).value === '');
-    assert.deepEqual(written().at(-1)?.body, { text: 'ready? 1 2 3' });
+    assert.deepEqual(written().at(-1)?.body, { text: 'ready? 1 2 3', talk: false });
     await page.evaluate(() => /** @type {HTMLElement} */ (document.activeElement).blur());
     await page.keyboard.press('2');
     await page.waitForSelector('#verdict');
@@ -309,6 +309,36 @@ test('a server that does not know this browser any more says so, and what is sho
     await page.getByRole('heading', { name: 'Runbook' }).waitFor();
     await page.getByRole('link', { name: 'How to come in again' }).click();
     await page.getByText('baton link YOUR-HANDLE').waitFor();
+  });
+});
+
+test('a no-go wants a talk: what came of it is recorded from the page, and the vote is changed', async () => {
+  await on({}, async (page) => {
+    await open(page, '/runs/run_opening');
+    const next = page.getByRole('region', { name: 'Your next action' });
+    await next.getByText('You say no-go. Once it is settled, change your vote.').waitFor();
+    await next.getByLabel('What came of the talk').fill('We tried it together');
+    await next.getByRole('button', { name: 'Record it' }).click();
+    await until(() => written().length === 1);
+    assert.deepEqual(written()[0]?.body, { text: 'We tried it together', talk: true });
+    await next.getByRole('button', { name: 'Change your vote' }).click();
+    await page.getByRole('dialog', { name: 'Go or no-go?' }).waitFor();
+  });
+});
+
+test('whoever waits for the launch to come goes along when it is opened', async () => {
+  await on({}, async (page) => {
+    server.stage.instead.set('/api/runs', { body: { runs: [], next: null } });
+    await open(page, '/');
+    await page.getByRole('link', { name: 'Run', exact: true }).click();
+    await page.waitForURL(`${server.url}/runs/next`);
+    await page.getByRole('heading', { name: 'Go or no-go' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Stop', exact: true }).count(), 0);
+    await page.getByText('Live', { exact: true }).waitFor();
+    server.stage.instead.delete('/api/runs');
+    server.stage.push('opened', { run: 'run_launch' }, 50);
+    await page.waitForURL(`${server.url}/runs/run_launch`);
+    await page.getByRole('button', { name: 'Pause', exact: true }).waitFor();
   });
 });
 

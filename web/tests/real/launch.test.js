@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch } from '../browser.js';
 import { Handoff } from './handoff.js';
-import { enter, held, open, say, votes } from './room.js';
+import { enter, held, open, say, toCome, votes } from './room.js';
 
 /** @type {import('playwright-core').Browser} */
 let browser;
@@ -16,7 +16,7 @@ after(() => browser.close());
 
 /**
  * A handoff with only the room open, a launch that waits for it, and Omar, Pia and Lee at their browsers.
- * @param {(stage: { handoff: Handoff, room: Awaited<ReturnType<typeof open>>, launching: ReturnType<Handoff['start']>, run: string,
+ * @param {(stage: { handoff: Handoff, room: Awaited<ReturnType<typeof open>>, launching: ReturnType<Handoff['start']>,
  *   omar: Awaited<ReturnType<typeof enter>>, pia: Awaited<ReturnType<typeof enter>>, lee: Awaited<ReturnType<typeof enter>> }) => Promise<void>} play
  */
 async function staged(play) {
@@ -30,13 +30,8 @@ async function staged(play) {
     if (!omar || !pia || !lee) throw new Error('somebody did not come in');
     people.push(omar, pia, lee);
     const launching = handoff.start('omar', ['launch', '--no-room', '--yes']);
-    // The link of the run appears by itself on a page that is already open.
-    const link = omar.page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Run' });
-    await link.waitFor({ timeout: 20_000 });
-    await omar.page.waitForFunction(() => /launch/.test(document.body.textContent ?? ''));
-    const run = String(await link.getAttribute('href')).split('/').pop() ?? '';
-    for (const { page } of people) await page.goto(`${room.url}/runs/${run}`);
-    await play({ handoff, room, launching, run, omar, pia, lee });
+    await Promise.all(people.map((person) => toCome(person, room)));
+    await play({ handoff, room, launching, omar, pia, lee });
     assert.deepEqual(people.flatMap(({ complaints }) => complaints), []);
   } finally {
     await Promise.all(people.map(({ context }) => context.close()));
@@ -48,17 +43,21 @@ async function staged(play) {
 const sees = ({ page }, text) => page.getByText(text).first().waitFor({ timeout: 20_000 });
 
 test('a launch: no-go and its talk, pause, a person lost and covered, taken over, reviewed', async () => {
-  await staged(async ({ handoff, room, launching, run, omar, pia, lee }) => {
+  await staged(async ({ handoff, room, launching, omar, pia, lee }) => {
     await votes(omar.page, 'Go', 5);
-    await votes(lee.page, 'Go', 4);
     await votes(pia.page, 'No-go', 2, 'Nobody tried the restore');
+    await votes(lee.page, 'Go', 4);
     await sees(omar, 'A talk is needed');
     await sees(lee, /Nobody tried the restore/);
-    await say(omar.page, 'We tried it at eight: all rows were there.');
-    await sees(pia, 'We tried it at eight: all rows were there.');
+    await say(omar.page, 'Shall we try it together?');
+    await sees(pia, 'Shall we try it together?');
+    await omar.page.getByLabel('What came of the talk').fill('We restored it together: all rows are there');
+    await omar.page.getByRole('button', { name: 'Record it' }).click();
+    await sees(pia, /We restored it together: all rows are there/);
     await votes(pia.page, 'Go', 4, 'Seen it now');
 
-    // It begins, and stands at the first host.
+    // It begins: every page goes along by itself, and the run stands at the first host.
+    await Promise.all([omar, pia, lee].map(({ page }) => page.waitForURL((url) => !url.pathname.endsWith('/next'), { timeout: 20_000 })));
     await omar.page.locator('#step-install.running').waitFor({ timeout: 20_000 });
     await omar.page.locator('#step-install button').first().click();
     await omar.page.locator('figure pre').getByText('stopping 4 workers').waitFor();
@@ -76,7 +75,7 @@ test('a launch: no-go and its talk, pause, a person lost and covered, taken over
     await handoff.release('web2');
     await sees(omar, /^Paused/);
     const dana = await enter(browser, room, 'dana');
-    await dana.page.goto(`${room.url}/runs/${run}`);
+    await dana.page.getByRole('link', { name: 'Run', exact: true }).click();
     await dana.page.locator('#step-install.succeeded').waitFor({ timeout: 20_000 });
 
     await pia.page.getByRole('button', { name: 'Approve' }).click();

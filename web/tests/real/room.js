@@ -5,16 +5,11 @@
 
 /** Serves the handoff; answers where, and each person's one-time link. @param {Handoff} handoff */
 export async function open(handoff) {
-  const serving = handoff.start('omar', ['serve', '--listen', '127.0.0.1:0']);
-  const [, url] = await serving.until(/(http:\/\/127\.0\.0\.1:\d+)/);
-  const people = ['dana', 'lee', 'omar', 'pia'];
-  /** @type {Record<string, string>} */
-  const links = {};
-  for (const who of people) {
-    const [, link] = await serving.until(new RegExp(`\\b${who}\\b.*?(http://\\S+/in/\\S+)`));
-    links[who] = String(link);
-  }
-  return { url: String(url), links, serving };
+  const serving = handoff.start('omar', ['serve', '--listen', '127.0.0.1:0', '--format', 'json']);
+  const [line] = await serving.until(/^\{[^]*^\}$/m);
+  /** @type {{ address: string, links: Record<string, string> }} */
+  const { address, links } = JSON.parse(line);
+  return { url: address, links, serving };
 }
 
 /**
@@ -48,6 +43,12 @@ export async function held(page, name, because) {
   await page.keyboard.down('Space');
   await dialog.waitFor({ state: 'hidden' });
   await page.keyboard.up('Space');
+}
+
+/** Goes to the launch that nobody opened yet. @param {{ page: import('playwright-core').Page }} person @param {{ url: string }} room */
+export async function toCome({ page }, room) {
+  await page.goto(`${room.url}/runs/next`);
+  await page.getByRole('heading', { name: 'Go or no-go' }).waitFor();
 }
 
 /** @param {import('playwright-core').Page} page @param {'Go' | 'No-go'} word @param {number} confidence @param {string} [because] */

@@ -14,7 +14,7 @@ describe('the board', () => {
   it.each([
     ['run_launch', ['Install the new version', 'Pia Lund', 'On time']],
     ['run_approving', ['Let customers in', 'Pia Lund', 'On time']],
-    ['run_opening', ['Waiting for the room', 'You', 'A talk is needed']],
+    ['run_opening', ['Waiting for the room', 'You or Dana Ito', 'A talk is needed']],
     ['run_watching', ['Watching production', 'Nobody', 'No harm seen']],
     ['run_frozen', ['Frozen in place', 'Pia Lund', '1 failure']],
     ['run_back', ['Undoing: Add the currency column', 'Nobody', 'Going back']],
@@ -36,9 +36,30 @@ describe('the board', () => {
 
   it('says who is missing, and when nobody drives', () => {
     const view = run('run_launch');
-    const gone = { ...view, people: view.people.map((seat) => (seat.handle === 'omar' ? { ...seat, present: false } : seat)) };
-    expect(well(gone, NOW, 'UTC')).toMatchObject({ head: 'Somebody is missing', sub: 'Omar Diaz (launch lead) is not here' });
+    const without = (...gone: string[]) => ({ ...view, people: view.people.map((seat) => (gone.includes(seat.handle) ? { ...seat, present: false } : seat)) });
+    // A backup fills a role as well as its owner does.
+    expect(well(without('omar'), NOW, 'UTC').head).toBe('On time');
+    expect(well(without('lee', 'dana'), NOW, 'UTC')).toMatchObject({ head: 'Somebody is missing', sub: 'Not here: Lee Novak or Dana Ito as communications' });
     expect(well({ ...view, driven: false }, NOW, 'UTC').head).toBe('Nobody drives');
+  });
+
+  it('asks for a vote by role, and is content with one for each', () => {
+    const view = run('run_opening');
+    expect(next(view, NOW, null)).toMatchObject({ head: 'Lee Novak or Dana Ito', sub: 'To vote go or no-go as communications' });
+    const none = { ...view, poll: { ...view.poll, votes: view.poll.votes.map((vote) => ({ ...vote, go: null })) } };
+    expect(next(none, NOW, null).head).toBe('Omar Diaz, Pia Lund and Lee Novak');
+  });
+
+  it('a step that failed on one host still goes on where others run', () => {
+    expect(where(run('run_long'), NOW).state).toBe('running');
+  });
+
+  it('a judge without data has no good news', () => {
+    const view = run('run_watching');
+    const watch = view.watch as NonNullable<RunView['watch']>;
+    const blind = { ...view, watch: { ...watch, measures: watch.measures.map((measure) => ({ ...measure, verdict: 'blind' })) } };
+    expect(well(blind, NOW, 'UTC').head).toBe('No data for Requests that fail and Checkout slower than 300 ms');
+    expect(well({ ...view, watch: { ...watch, verdict: 'roll-back' } }, NOW, 'UTC').head).toBe('Harm was found');
   });
 
   it('counts steps forward and back', () => {

@@ -4,7 +4,7 @@ import { time } from '../clock.svelte.ts';
 import { names } from '../names.svelte.ts';
 import { act, freshKey, Problem, read } from '../wire/api.ts';
 import { parse } from '../wire/parse.ts';
-import type { FeedLine, Hello, Me, OutputFrame, RunPatch, RunView, SeatsFrame } from '../wire/types.ts';
+import type { FeedLine, Hello, Me, OpenedFrame, OutputFrame, RunPatch, RunView, SeatsFrame } from '../wire/types.ts';
 import { heard, NO_OUTPUT, patched, told, type Output } from './fold.ts';
 import type { Frame } from './sse.ts';
 import { Stream } from './stream.ts';
@@ -29,6 +29,8 @@ class Room {
   problem = $state.raw<Problem | null>(null);
   /** Counts the server's "read the handoff again". */
   handoffTurn = $state(0);
+  /** The run that was opened while this page looked on. */
+  opened = $state.raw<string | null>(null);
   /** The server speaks of another version of itself: a reload brings its page. */
   newer = $state(false);
 
@@ -37,6 +39,8 @@ class Room {
   #asked: string | null = null;
   /** The stream began here, so that the timeline must be read from its beginning. */
   #fromNothing = true;
+  /** The last line that was read, and not heard: before it there is no hole. */
+  #told = 0;
   #reads = 0;
   /** What the stream changed since the latest reading was asked for. */
   #since: ((run: RunView) => RunView)[] = [];
@@ -68,6 +72,7 @@ class Room {
       this.lines = [];
       this.outputs = {};
       this.problem = null;
+      this.#told = 0;
     }
     this.#asked = run;
     // Read beside the opening of the stream, not after it; `hello` tells whether something fell between.
@@ -112,6 +117,14 @@ class Room {
     }
   }
 
+  /** This person gets up from this tab. */
+  async leave(): Promise<void> {
+    await act.leaveSeat(TAB).catch(() => undefined);
+    this.close();
+    await act.leave().catch(() => undefined);
+    this.me = null;
+  }
+
   /** Follows the output of one attempt from its beginning. */
   async follow(attempt: string): Promise<void> {
     let output = this.outputs[attempt] ?? NO_OUTPUT;
@@ -126,9 +139,10 @@ class Room {
   }
 
   async #story(run: string): Promise<void> {
-    for await (const page of read.timeline(run)) {
+    for await (const page of read.timeline(run, this.#told)) {
       if (this.#asked !== run) return;
       this.lines = page.reduce(told, this.lines);
+      this.#told = page.at(-1)?.seq ?? this.#told;
     }
   }
 
@@ -163,6 +177,7 @@ class Room {
     else if (event === 'seats') this.#change(parse<SeatsFrame>(data), (run, { people }) => ({ ...run, people }));
     else if (event === 'output') this.#said(parse<OutputFrame>(data));
     else if (event === 'handoff') this.handoffTurn += 1;
+    else if (event === 'opened') this.opened = parse<OpenedFrame>(data).run;
   }
 
   #change<T>(frame: T, fold: (run: RunView, frame: T) => RunView): void {

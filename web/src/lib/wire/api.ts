@@ -10,6 +10,7 @@ import type {
   Piece,
   PlanView,
   ReviewView,
+  Runs,
   RunView,
   SeatTaken,
   Sent,
@@ -71,10 +72,10 @@ export async function problemOf(answer: Response): Promise<Problem> {
   return new Problem(answer.status, text('title') || `Refused (${answer.status})`, text('detail'), text('code'), hints);
 }
 
-/** The answer, or null where none came: the network broke, or something before the server says that it is not there. */
+/** The answer, or null where none came: the network broke, or what stands before the server cannot reach it. */
 async function once(path: string, init: RequestInit): Promise<Response | null> {
   const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
-  return answer !== null && answer.status >= 502 && answer.status <= 504 ? null : answer;
+  return answer?.status === 502 || answer?.status === 504 ? null : answer;
 }
 
 async function taken<T>(answer: Response): Promise<T> {
@@ -95,14 +96,23 @@ async function write<T>(method: 'POST' | 'DELETE', path: string, body: unknown =
   const same = `${method} ${path} ${text}`;
   const key = unsettled.get(same) ?? freshKey();
   unsettled.set(same, key);
+  let open: Problem | null = null;
   for (const wait of [0, ...AGAIN_MS]) {
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const answer = await sent(method, path, text, key);
     if (answer === null) continue;
+    open = answer.ok ? null : await problemOf(answer);
+    if (open !== null && isOpen(open)) continue;
     unsettled.delete(same);
+    if (open !== null) throw open;
     return taken<T>(answer);
   }
-  throw unreachable(true);
+  throw open ?? unreachable(true);
+}
+
+/** Whether the same write may still be done: the server could not now, or is about to do what was sent before. */
+function isOpen(problem: Problem): boolean {
+  return problem.status === 503 || problem.code === 'room.repeated';
 }
 
 /** Writes what is soon said anew by itself: a lost one is not sent again, and each is one of its own. */
@@ -128,9 +138,11 @@ export const read = {
   parity: () => get<Parity>('/api/parity'),
   plan: (run?: string) => get<PlanView>(run === undefined ? '/api/plan' : `/api/plan?run=${id(run)}`),
   run: (run: string) => get<RunView>(`/api/runs/${id(run)}`),
-  /** All that happened, page by page. */
-  async *timeline(run: string): AsyncGenerator<FeedLine[]> {
-    let cursor: string | null = '';
+  /** The runs of this ledger, the latest first. */
+  runs: () => get<Runs>('/api/runs'),
+  /** All that happened behind a place in the ledger, page by page. */
+  async *timeline(run: string, after = 0): AsyncGenerator<FeedLine[]> {
+    let cursor: string | null = after === 0 ? '' : String(after);
     while (cursor !== null) {
       const query: string = cursor === '' ? '' : `?cursor=${id(cursor)}`;
       const page: { lines: FeedLine[]; next: string | null } = await get(`/api/runs/${id(run)}/timeline${query}`);
@@ -146,21 +158,22 @@ export const read = {
 
 export const act = {
   /** Turns a link into a cookie; the link is used up by it. */
-  enter: (token: string) => write<{ handle: string }>('POST', '/api/enter', { token }),
+  enter: (token: string) => write<Sent['Entered']>('POST', '/api/enter', { token } satisfies Sent['Token']),
   answer: (expectation: string, value: string) => post(`/api/expectations/${id(expectation)}/answer`, { value } satisfies Sent['Answered']),
   offer: () => post('/api/offer'),
   accept: () => post('/api/accept'),
   acceptMine: () => post('/api/accept-mine'),
   sign: (criterion: string) => post(`/api/criteria/${id(criterion)}/sign`),
-  say: (text: string) => post('/api/room/say', { text } satisfies Sent['Said']),
+  /** `talk` records what came of a talk about a no-go, or about confidence far apart. */
+  say: (text: string, talk = false) => post('/api/room/say', { text, talk } satisfies Sent['Said']),
   vote: (go: boolean, confidence: number, because: string | null) => post('/api/room/vote', { go, confidence, because } satisfies Sent['Voted']),
   /** `page` is a word of the tab's own. */
   seat: (visible: boolean, page: string) => hint<SeatTaken>('POST', '/api/room/seat', { visible, page } satisfies Sent['SeatAsked']),
-  leaveSeat: () => hint<unknown>('DELETE', '/api/room/seat'),
+  leaveSeat: (page: string) => hint<unknown>('DELETE', '/api/room/seat', { visible: false, page } satisfies Sent['SeatAsked']),
   /** `pause`, `resume`, `rollback`, `stop`, `accept-live`: words about a run as a whole. */
   run: (run: string, word: string, because: string | null) => post(`/api/runs/${id(run)}/${word}`, { because } satisfies Sent['Because']),
   /** `done`, `approve`, `retry`, `skip`: words about one step. */
-  step: (run: string, step: string, word: string, body: Sent['WhereAbouts'] | Sent['WhyStep'] = {}) =>
+  step: (run: string, step: string, word: string, body: Sent['WordOnStep'] = {}) =>
     post(`/api/runs/${id(run)}/steps/${id(step)}/${word}`, body),
   lesson: (lesson: Sent['NewLesson']) => post('/api/lessons', lesson),
   lessonMet: (lesson: string, how: string) => post(`/api/lessons/${id(lesson)}/met`, { how } satisfies Sent['HowMet']),

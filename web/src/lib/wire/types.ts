@@ -26,6 +26,9 @@ export type ParityRow = Whole<Sent['ParityRow']>;
 export type PlanView = Whole<Sent['PlanView']>;
 export type PlanStep = Whole<Sent['PlanStep']>;
 
+/** What the launch is called that nobody opened yet, where a run is named. */
+export const NEXT = 'next';
+export type Runs = Whole<Sent['Runs']>;
 export type RunRow = Whole<Sent['RunRow']>;
 /** The picture of a measure is left out while a run is watched: the page draws it from its points. */
 export type Measure = Omit<Whole<Sent['MeasureView']>, 'svg'> & { svg?: string };
@@ -44,6 +47,7 @@ export type Poll = Whole<Sent['PollView']>;
 
 export type FeedLine = Whole<Sent['FeedLine']>;
 export type Hello = Whole<Sent['Hello']>;
+export type OpenedFrame = Whole<Sent['OpenedFrame']>;
 export type SeatsFrame = Whole<Sent['SeatsFrame']>;
 export type OutputFrame = Whole<Sent['OutputFrame']>;
 export type Piece = Whole<Sent['OutputView']>;

@@ -1,8 +1,8 @@
 // What the board says: where are we, who is next, is it going well. Pure; it words what the server decided.
 
 import { between, clock, ms, span } from '../../lib/time.ts';
-import { capital, counted, listed, outcomeSays, plainly } from '../../lib/words.ts';
-import type { Action, RunView, Step, Wait, Watch } from '../../lib/wire/types.ts';
+import { capital, counted, either, listed, outcomeSays, plainly } from '../../lib/words.ts';
+import type { Action, RunView, Seat, Step, Wait, Watch } from '../../lib/wire/types.ts';
 
 /** One answer: a state for its mark, a few words to be read from afar, a sentence to be read from near. */
 export interface Answer {
@@ -27,6 +27,33 @@ export function active(run: RunView): Step[] {
 
 function moves(step: Step): boolean {
   return ACTIVE.has(step.state) || step.hosts.some((host) => ACTIVE.has(host.state));
+}
+
+/** A role of the room, and who may fill it, its owner first. */
+export interface Role {
+  role: string;
+  people: Seat[];
+}
+
+function roles(run: RunView): Role[] {
+  const owned = run.people.flatMap((seat) => seat.roles);
+  const backed = run.people.flatMap((seat) => seat.backup_of);
+  return [...new Set([...owned, ...backed])].map((role) => ({
+    role,
+    people: [...run.people.filter((seat) => seat.roles.includes(role)), ...run.people.filter((seat) => seat.backup_of.includes(role))],
+  }));
+}
+
+/** Roles the launch needs that nobody here fills. */
+export function uncovered(run: RunView): Role[] {
+  return roles(run).filter(({ people }) => people.some((seat) => seat.required) && !people.some((seat) => seat.present));
+}
+
+/** Roles for which nobody has voted. */
+export function unvoted(run: RunView): Role[] {
+  const voted = new Set(run.poll.votes.filter((vote) => vote.go !== null).map((vote) => vote.role));
+  const asked = new Set(run.poll.votes.map((vote) => vote.role));
+  return roles(run).filter(({ role }) => asked.has(role) && !voted.has(role));
 }
 
 /** Whether any step of the run has begun. */
@@ -123,8 +150,15 @@ export function next(run: RunView, now: number, me: string | null): Answer {
     const others = run.waits.length > 1 ? ` · ${counted(run.waits.length - 1, 'more wait', 'more wait')}` : '';
     return { state: 'waiting', head: capital(listed(names)), sub: `${capital(asked(wait, run))}${others}` };
   }
-  if (run.poll.open && run.poll.missing.length > 0) {
-    return { state: 'waiting', head: capital(listed(run.poll.missing.map((who) => nameOf(run, who, me)))), sub: 'To vote go or no-go' };
+  const open = run.poll.open ? unvoted(run) : [];
+  if (open.length > 0) {
+    const one = open.length === 1 ? open[0] : undefined;
+    const who = (one?.people ?? open.flatMap(({ people }) => people.slice(0, 1))).map((seat) => nameOf(run, seat.handle, me));
+    return {
+      state: 'waiting',
+      head: capital(one === undefined ? listed([...new Set(who)]) : either(who)),
+      sub: `To vote go or no-go as ${listed(open.map(({ role }) => plainly(role)))}`,
+    };
   }
   const ahead = run.leg === 'back' ? undefined : peopleAhead(run)[0];
   if (ahead !== undefined) {
@@ -152,7 +186,7 @@ export function well(run: RunView, now: number, zone: string): Answer {
     return { state: run.ended.outcome === 'succeeded' ? 'succeeded' : 'ended', head: `Took ${took}`, sub: `Ended ${clock(run.ended.at, zone)}` };
   }
   if (run.poll.talk_needed !== null) return { state: 'unknown', head: 'A talk is needed', sub: run.poll.talk_needed };
-  const lost = run.people.filter((seat) => seat.required && !seat.present);
+  const lost = uncovered(run);
   if (failed.length > 0 && run.leg !== 'back') {
     const names = failed.map(([step, host]) => `${step.title} on ${host.host}`);
     return { state: 'failed', head: `${counted(failed.length, 'failure')}`, sub: listed(names, 2) };
@@ -165,7 +199,8 @@ export function well(run: RunView, now: number, zone: string): Answer {
     return watched(run.watch);
   }
   if (lost.length > 0) {
-    return { state: 'unknown', head: 'Somebody is missing', sub: `${listed(lost.map((seat) => `${seat.name} (${listed(seat.roles.map(plainly))})`), 2)} is not here` };
+    const who = lost.map(({ role, people }) => `${either(people.map((seat) => seat.name))} as ${plainly(role)}`);
+    return { state: 'unknown', head: 'Somebody is missing', sub: `Not here: ${listed(who, 3)}` };
   }
   if (run.leg === 'back') return { state: 'undoing', head: 'Going back', sub: 'Steps are undone in reverse order' };
   if (!run.driven && run.mode === 'going' && !run.poll.open) {
