@@ -46,6 +46,7 @@ const LOOKS: Record<string, Look> = {
   passing: look('check', 'good', 'passes'),
   failing: look('cross', 'bad', 'fails'),
   missing: look('ring', 'dimmer', 'no evidence yet'),
+  unsigned: look('ring', 'held', 'not signed'),
   stale: look('diamond', 'held', 'stale'),
   keep: look('check', 'good', 'keep'),
   hold: look('ring', 'going', 'not decided yet'),
@@ -125,11 +126,6 @@ export function listed(names: readonly string[], most = 3): string {
 export function either(names: readonly string[]): string {
   const last = names.at(-1) ?? '';
   return names.length < 2 ? last : `${names.slice(0, -1).join(', ')} or ${last}`;
-}
-
-/** The name of what is handed over, out of the id of its handoff: `shop/2.4.0/production`. */
-export function nameOfHandoff(id: string): string {
-  return id.split('/')[0] ?? id;
 }
 
 /** What somebody said, without their name before it, which stands there already. */

@@ -54,6 +54,14 @@ describe('the board', () => {
     expect(where(run('run_long'), NOW).state).toBe('running');
   });
 
+  it('of a run that went back says what is left of it', () => {
+    const view = run('run_back');
+    const ended = { ...view, ended: { outcome: 'rolled-back', because: 'Harm', at: view.at } };
+    expect(well(ended, NOW, 'UTC').head).toBe('2 changes not undone');
+    const clean = { ...ended, steps: ended.steps.map((step) => (step.changes && step.state !== 'waiting' ? { ...step, state: 'undone' as const } : step)) };
+    expect(well(clean, NOW, 'UTC')).toMatchObject({ state: 'undone', head: 'All was undone' });
+  });
+
   it('a judge without data has no good news', () => {
     const view = run('run_watching');
     const watch = view.watch as NonNullable<RunView['watch']>;

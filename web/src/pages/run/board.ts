@@ -181,10 +181,7 @@ export function well(run: RunView, now: number, zone: string): Answer {
   const places = run.steps.flatMap((step) => step.hosts.map((host) => [step, host] as const));
   const failed = places.filter(([, host]) => host.state === 'failed');
   const unknown = places.filter(([, host]) => host.state === 'unknown');
-  if (run.ended !== null) {
-    const took = span(between(run.opened_at, run.ended.at));
-    return { state: run.ended.outcome === 'succeeded' ? 'succeeded' : 'ended', head: `Took ${took}`, sub: `Ended ${clock(run.ended.at, zone)}` };
-  }
+  if (run.ended !== null) return over(run, run.ended, zone);
   if (run.poll.talk_needed !== null) return { state: 'unknown', head: 'A talk is needed', sub: run.poll.talk_needed };
   const lost = uncovered(run);
   if (failed.length > 0 && run.leg !== 'back') {
@@ -207,6 +204,17 @@ export function well(run: RunView, now: number, zone: string): Answer {
     return { state: 'unknown', head: 'Nobody drives', sub: 'Baton stopped here; resume goes on' };
   }
   return time(run, now, zone);
+}
+
+/** Of a run that is over: how long it took, or what is left of it where it did not succeed. */
+function over(run: RunView, ended: NonNullable<RunView['ended']>, zone: string): Answer {
+  const took = span(between(run.opened_at, ended.at));
+  const at = clock(ended.at, zone);
+  if (ended.outcome === 'succeeded') return { state: 'succeeded', head: `Took ${took}`, sub: `Ended ${at}` };
+  const left = run.steps.filter((step) => step.changes && ['succeeded', 'failed', 'unknown', 'running', 'undoing'].includes(step.state));
+  const sub = `Ended ${at} after ${took}${left.length === 0 ? '' : `: ${listed(left.map((step) => step.title))}`}`;
+  if (ended.outcome !== 'rolled-back') return { state: ended.outcome, head: left.length === 0 ? 'Nothing was changed' : `${counted(left.length, 'change')} left in place`, sub };
+  return left.length === 0 ? { state: 'undone', head: 'All was undone', sub } : { state: 'unknown', head: `${counted(left.length, 'change')} not undone`, sub };
 }
 
 /** What the judge's word means to somebody far away: a measure without data is said, and is no good news. */
