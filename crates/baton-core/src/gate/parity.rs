@@ -17,7 +17,7 @@ use crate::handoff::contract::{self, ParityTerms};
 use crate::id::{EnvName, GroupName, HostName};
 use crate::parity::compare::Kind;
 use crate::parity::fingerprint::asked;
-use crate::parity::{Collector, Environment, Fingerprint, compare};
+use crate::parity::{Collector, Comparison, Environment, Fingerprint, compare};
 use crate::time::Duration;
 
 /// Asks the question and notes what speaks against a yes.
@@ -223,16 +223,22 @@ fn compare_all(launch: &EnvName, known: &[Known<'_>], terms: &ParityTerms, notes
         }
     }
     let found = compare(reference.environment(), &tested, &terms.rules).reweighed(&terms.weights);
-    for difference in found.differences {
+    notes.extend(notes_of(&found));
+}
+
+/// The blockers of what comparing found.
+pub fn notes_of(found: &Comparison) -> Vec<Note> {
+    let different = found.differences.iter().map(|difference| {
         let code = match difference.kind {
             Kind::SameSecret => "parity.same-secret",
             Kind::Changed | Kind::Missing | Kind::Extra | Kind::Contradiction => {
                 "parity.unexplained"
             }
         };
-        notes.push(Note::error(code, difference.says).naming_all(difference.names));
-    }
-    for unread in found.not_collected {
-        notes.push(Note::unknown("parity.not-collected", unread.says).naming_all(unread.names));
-    }
+        Note::error(code, difference.says.as_str()).naming_all(&difference.names)
+    });
+    let unread = found.not_collected.iter().map(|unread| {
+        Note::unknown("parity.not-collected", unread.says.as_str()).naming_all(&unread.names)
+    });
+    different.chain(unread).collect()
 }

@@ -5,10 +5,11 @@
 
 mod show;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use baton_core::diag::list;
+use baton_core::diag::{Note, Question, list};
 use baton_core::event::Event;
+use baton_core::gate::{parity_notes, unused_waivers};
 use baton_core::handoff::contract::{Environment, ParityTerms};
 use baton_core::id::{Digest, EnvName, GroupName, HostName};
 use baton_core::parity::compare::compare_open;
@@ -17,8 +18,10 @@ use baton_core::parity::fingerprint::asked;
 use baton_core::parity::sheet::Stored;
 use baton_core::parity::{Fingerprint, LayerStatus, Sheet};
 use baton_core::run::survey::survey;
+use baton_core::time::Duration;
 use baton_engine::collect::fingerprint as fingerprint_of;
 use baton_store::Log as _;
+use jiff::Timestamp;
 
 use crate::exit::Exit;
 use crate::render::Out;
@@ -111,7 +114,10 @@ pub(crate) fn compare(
     let terms = terms(desk)?;
     let views = tested.iter().map(Known::open).collect();
     let found = compare_open(launch.open(), views, &terms.rules).reweighed(&terms.weights);
-    show::comparison(desk, out, &tested, &launch, &found);
+    let blockers = parity_notes(&found);
+    let warnings = unused(desk, &tested, &launch, &blockers);
+    let notes = show::Notes { blockers, warnings };
+    show::comparison(desk, out, &tested, &launch, &found, &notes);
     Ok(if !found.differences.is_empty() {
         Exit::Bad
     } else if !found.is_equal() {
@@ -119,6 +125,26 @@ pub(crate) fn compare(
     } else {
         Exit::Good
     })
+}
+
+/// Waivers that fit nothing of what was found. Only a comparison of all that the
+/// gate compares can tell, and of the fingerprints that count for it.
+fn unused(desk: &Desk, tested: &[Known], launch: &Known, notes: &[Note]) -> Vec<Note> {
+    let environment = |known: &Known| known.sheet.head.environment.clone();
+    let of_launch = environment(launch) == desk.contract.launch.environment.value;
+    let compared: BTreeSet<EnvName> = tested.iter().map(environment).collect();
+    let mut asked: BTreeSet<EnvName> = desk.contract.tested().into_iter().cloned().collect();
+    asked.remove(&environment(launch));
+    let fresh = desk.contract.parity.defined().and_then(|terms| terms.fresh);
+    let counts = |known: &Known| {
+        let head = &known.sheet.head;
+        let age = Duration::between(head.at, Timestamp::now());
+        fresh.is_none_or(|fresh| age <= fresh) && !desk.facts.was_rehearsed_in(&head.environment)
+    };
+    if !of_launch || compared != asked || !tested.iter().chain([launch]).all(counts) {
+        return Vec::new();
+    }
+    unused_waivers(&desk.contract, &[Question::Parity], notes)
 }
 
 /// Which environments are compared with which one: two that are named; one that

@@ -338,6 +338,31 @@ fn a_waiver_is_written_sets_aside_and_lapses_the_acceptance() {
         let _ran = ran.exits(2);
     }
     assert_eq!(env.read("handoff.yaml"), text);
+
+    // Mended, the waiver is of no more use, and is told with its place.
+    let whole = env.baton(&["parity"]).exits(1);
+    assert!(!whole.out.contains("fits no blocker"), "{}", whole.out);
+    env.write("env/production/web1/config/app.toml", "workers = 4\n");
+    let _done = env.says("omar", &["fingerprint", "production"]).exits(0);
+    let line = text
+        .lines()
+        .position(|line| line.contains("blocker: parity.unexplained"));
+    let place = format!("handoff.yaml:{}:", line.unwrap() + 1);
+    let ran = env.baton(&["parity"]).exits(0);
+    for ran in [ran, env.baton(&["check", "--now"]).exits(1)] {
+        let told = ran.out.replace("\n ", "");
+        assert!(
+            told.contains(&place) && told.contains("fits no blocker any more"),
+            "{told}"
+        );
+    }
+    let sarif = env.baton(&["parity", "--format", "sarif"]).exits(0).json();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(
+        (&result["ruleId"], &result["level"]),
+        (&"contract.waiver-stale".into(), &"warning".into())
+    );
+    let _page = env.baton(&["explain", "contract.waiver-stale"]).exits(0);
 }
 
 #[test]

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use baton_core::diag::{Code, Severity, list};
+use baton_core::diag::{Note, list};
 use baton_core::id::{Digest, HostName};
-use baton_core::parity::compare::Kind;
 use baton_core::parity::risk;
-use baton_core::parity::{Comparison, Difference, Fingerprint, LayerStatus};
+use baton_core::parity::{Comparison, Fingerprint, LayerStatus};
 use baton_core::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::Known;
 use crate::args::Format;
+use crate::commands::check::{finding, warning};
 use crate::formats::{Finding, Group, Sheet};
 use crate::render::{Out, Tone, cell, toned};
 use baton_engine::desk::Desk;
@@ -78,6 +78,12 @@ pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerp
     out.next("baton parity");
 }
 
+/// What comparing found as the gate would note it, and what stops nothing.
+pub(super) struct Notes {
+    pub(super) blockers: Vec<Note>,
+    pub(super) warnings: Vec<Note>,
+}
+
 /// What comparing found, in the format that was asked for.
 pub(super) fn comparison(
     desk: &Desk,
@@ -85,13 +91,15 @@ pub(super) fn comparison(
     tested: &[Known],
     launch: &Known,
     found: &Comparison,
+    notes: &Notes,
 ) {
+    let sheet = || sheet(desk, tested, launch, found, notes);
     match out.format {
-        Format::Text => text(desk, out, tested, launch, found),
+        Format::Text => text(desk, out, tested, launch, found, &notes.warnings),
         Format::Json => json(desk, out, tested, launch, found),
-        Format::Sarif => out.json(&sheet(tested, launch, found).sarif()),
-        Format::Junit => out.line(sheet(tested, launch, found).junit()),
-        Format::Markdown => out.line(sheet(tested, launch, found).markdown()),
+        Format::Sarif => out.json(&sheet().sarif()),
+        Format::Junit => out.line(sheet().junit()),
+        Format::Markdown => out.line(sheet().markdown()),
     }
 }
 
@@ -166,7 +174,14 @@ fn outcome(found: &Comparison) -> String {
     }
 }
 
-fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Comparison) {
+fn text(
+    desk: &Desk,
+    out: &Out,
+    tested: &[Known],
+    launch: &Known,
+    found: &Comparison,
+    warnings: &[Note],
+) {
     let tone = match word(found) {
         "equal" => Tone::Good,
         "different" => Tone::Bad,
@@ -198,6 +213,12 @@ fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Compar
     }
     for excused in &found.excused {
         row(out, "–", Tone::Quiet, &excused.says, &[]);
+    }
+    if !warnings.is_empty() {
+        out.heading("Worth knowing");
+    }
+    for note in warnings {
+        warning(desk, out, note);
     }
     let launch = &launch.sheet.head.environment;
     match word(found) {
@@ -237,31 +258,20 @@ fn ages(desk: &Desk, out: &Out, tested: &[Known], launch: &Known) {
     }
 }
 
-fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
+fn sheet(
+    desk: &Desk,
+    tested: &[Known],
+    launch: &Known,
+    found: &Comparison,
+    notes: &Notes,
+) -> Sheet {
     let (title, launch) = (headline(tested, launch), &launch.sheet.head.environment);
-    let finding = |code, severity, says: &str, names: &[String]| Finding {
-        code: Code(code),
-        severity,
-        says: says.to_owned(),
-        names: names.to_vec(),
-        owner: None,
-        next: Some(format!("baton fingerprint {launch}")),
-        place: None,
-        waived: None,
-    };
-    let different = found.differences.iter().map(|one: &Difference| {
-        let code = match one.kind {
-            Kind::SameSecret => "parity.same-secret",
-            Kind::Changed | Kind::Missing | Kind::Extra | Kind::Contradiction => {
-                "parity.unexplained"
-            }
-        };
-        finding(code, Severity::Error, &one.says, &one.names)
+    let next = Some(format!("baton fingerprint {launch}"));
+    let blockers = notes.blockers.iter().map(|note| Finding {
+        next: next.clone(),
+        ..finding(desk, note, None)
     });
-    let unread = found.not_collected.iter().map(|one| {
-        let code = "parity.not-collected";
-        finding(code, Severity::Unknown, &one.says, &one.names)
-    });
+    let warnings = notes.warnings.iter().map(|note| finding(desk, note, None));
     Sheet {
         title: format!("{title}: {}", outcome(found)),
         groups: vec![Group {
@@ -269,8 +279,8 @@ fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
             asks: format!("{title}: is it the same?"),
             state: word(found).to_owned(),
             skipped: None,
-            findings: different.chain(unread).collect(),
+            findings: blockers.collect(),
         }],
-        beside: Vec::new(),
+        beside: warnings.collect(),
     }
 }
