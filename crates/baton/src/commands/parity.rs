@@ -3,6 +3,7 @@
 //! A fingerprint that is of an earlier definition, or was taken for other
 //! questions, is not compared: what nobody asked is no equality.
 
+mod propose;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +17,7 @@ use baton_core::parity::compare::compare_open;
 use baton_core::parity::compare::merge::Open;
 use baton_core::parity::fingerprint::asked;
 use baton_core::parity::sheet::Stored;
+use baton_core::parity::twice::propose;
 use baton_core::parity::{Fingerprint, LayerStatus, Sheet};
 use baton_core::run::survey::survey;
 use baton_core::time::Duration;
@@ -23,16 +25,16 @@ use baton_engine::collect::fingerprint as fingerprint_of;
 use baton_store::Log as _;
 use jiff::Timestamp;
 
+use crate::args::Reading;
 use crate::exit::Exit;
 use crate::render::Out;
 use baton_engine::desk::Desk;
 use baton_engine::failure::{Failure, Kind};
 
-/// Takes the fingerprint of an environment, keeps it, and returns its blob.
-fn taken(desk: &mut Desk, environment: &EnvName) -> Result<(Digest, Fingerprint), Failure> {
-    let terms = terms(desk)?.clone();
+/// Reads an environment.
+fn read(desk: &Desk, environment: &EnvName) -> Result<Fingerprint, Failure> {
+    let terms = terms(desk)?;
     let _known = place(desk, environment)?;
-    let by = desk.author()?;
     let survey = survey(&desk.contract, environment, &terms.facts)
         .ok_or_else(|| Failure::new(Kind::Bug, "an environment that is not there"))?;
     let print = fingerprint_of(
@@ -41,9 +43,14 @@ fn taken(desk: &mut Desk, environment: &EnvName) -> Result<(Digest, Fingerprint)
         &desk.settings.own_folder(),
         &desk.ssh(),
     );
-    let print = print.map_err(|error| {
+    print.map_err(|error| {
         Failure::part("cannot read the key under which secrets are compared").because(&error)
-    })?;
+    })
+}
+
+/// Keeps a fingerprint, and returns its blob.
+fn keep(desk: &mut Desk, environment: &EnvName, print: &Fingerprint) -> Result<Digest, Failure> {
+    let by = desk.author()?;
     let definition = desk.plan.digests.environments.get(environment).cloned();
     let definition =
         definition.ok_or_else(|| Failure::new(Kind::Bug, "an environment without a digest"))?;
@@ -56,7 +63,7 @@ fn taken(desk: &mut Desk, environment: &EnvName) -> Result<(Digest, Fingerprint)
         mark: None,
     };
     let _entries = desk.append(&by, None, vec![event])?;
-    Ok((blob, print))
+    Ok(blob)
 }
 
 fn terms(desk: &Desk) -> Result<&ParityTerms, Failure> {
@@ -80,18 +87,31 @@ fn place<'d>(desk: &'d Desk, environment: &EnvName) -> Result<&'d Environment, F
     })
 }
 
-/// `baton fingerprint ENV`.
-pub(crate) fn fingerprint(desk: &mut Desk, out: &Out, environment: &str) -> Result<Exit, Failure> {
-    let environment = EnvName::from(environment);
+/// `baton fingerprint ENV [--twice[=PAUSE]]`. Of two readings the second is kept.
+pub(crate) fn fingerprint(desk: &mut Desk, out: &Out, reading: &Reading) -> Result<Exit, Failure> {
+    let environment = EnvName::from(reading.environment.as_str());
     let _known = place(desk, &environment)?;
     let _terms = terms(desk)?;
+    let _author = desk.author()?;
+    let pause = reading.twice.as_deref().map(Duration::parse).transpose();
+    let pause = pause.map_err(|why| {
+        Failure::wrong(why).hint("say how long to wait in between, as in `--twice=1m`")
+    })?;
     out.progress(&format!("reading {environment}"));
-    let (blob, print) = taken(desk, &environment)?;
+    let mut print = read(desk, &environment)?;
+    let mut again = None;
+    if let Some(pause) = pause {
+        out.progress(&format!("reading {environment} again in {pause}"));
+        std::thread::sleep(pause.to_std());
+        let first = std::mem::replace(&mut print, read(desk, &environment)?);
+        again = Some(propose(&first, &print, &terms(desk)?.rules));
+    }
+    let blob = keep(desk, &environment, &print)?;
     let whole = print
         .hosts
         .values()
         .all(|facts| facts.layers.values().all(LayerStatus::is_whole));
-    show::fingerprint(desk, out, &blob, &print);
+    show::fingerprint(desk, out, &blob, &print, again.as_ref());
     Ok(if whole && !print.hosts.is_empty() {
         Exit::Good
     } else {

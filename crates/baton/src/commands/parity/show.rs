@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use baton_core::diag::{Note, list};
 use baton_core::id::{Digest, HostName};
 use baton_core::parity::risk;
+use baton_core::parity::twice::Proposals;
 use baton_core::parity::{Comparison, Fingerprint, LayerStatus};
 use baton_core::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Known;
+use super::{Known, propose};
 use crate::args::Format;
 use crate::commands::check::{finding, warning};
 use crate::formats::{Finding, Group, Sheet};
@@ -18,28 +19,17 @@ use crate::render::{Out, Tone, cell, toned};
 use baton_engine::desk::Desk;
 
 /// What was read of an environment.
-pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerprint) {
-    let facts: usize = print.hosts.values().map(|host| host.facts.len()).sum();
+pub(super) fn fingerprint(
+    desk: &Desk,
+    out: &Out,
+    blob: &Digest,
+    print: &Fingerprint,
+    again: Option<&Proposals>,
+) {
     if out.json {
-        let hosts: BTreeMap<&str, _> = print
-            .hosts
-            .iter()
-            .map(|(name, host)| {
-                let of = json!({ "facts": host.facts.len(), "layers": host.layers });
-                (name.as_str(), of)
-            })
-            .collect();
-        out.json(&json!({
-            "format": 1,
-            "handoff": desk.contract.name.value,
-            "environment": print.environment,
-            "at": print.at,
-            "fingerprint": blob,
-            "digest": print.digest(),
-            "hosts": hosts,
-        }));
-        return;
+        return fingerprint_json(desk, out, blob, print, again);
     }
+    let facts: usize = print.hosts.values().map(|host| host.facts.len()).sum();
     let count = print.hosts.len();
     let hosts = if count == 1 { "host" } else { "hosts" };
     out.line(format!(
@@ -75,7 +65,40 @@ pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerp
         ));
         out.text(says, 4, Tone::Plain);
     }
+    if let Some(again) = again {
+        propose::show(out, again);
+    }
     out.next("baton parity");
+}
+
+fn fingerprint_json(
+    desk: &Desk,
+    out: &Out,
+    blob: &Digest,
+    print: &Fingerprint,
+    again: Option<&Proposals>,
+) {
+    let hosts: BTreeMap<&str, _> = print
+        .hosts
+        .iter()
+        .map(|(name, host)| {
+            let of = json!({ "facts": host.facts.len(), "layers": host.layers });
+            (name.as_str(), of)
+        })
+        .collect();
+    let mut of = json!({
+        "format": 1,
+        "handoff": desk.contract.name.value,
+        "environment": print.environment,
+        "at": print.at,
+        "fingerprint": blob,
+        "digest": print.digest(),
+        "hosts": hosts,
+    });
+    if let Some(again) = again {
+        of["proposed"] = json!(again);
+    }
+    out.json(&of);
 }
 
 /// What comparing found as the gate would note it, and what stops nothing.
