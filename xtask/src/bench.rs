@@ -20,7 +20,8 @@ cargo xtask bench NAME [--json] [--record]
 
 gate   lint and check with 1,000 criteria, 1,000 steps and 100,000 events
 parity three fingerprints of a million facts beside deepdiff, jsondiffpatch, comm and diff; faults put
-       into a capture of this machine; noise and ranking on the public data in bench/parity
+       into a capture of this machine; three hosts over ssh; noise and ranking on the public data in
+       bench/parity
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
 judge  false alarms and delays of the judge and of its peers' rules, simulated and recorded

@@ -53,12 +53,13 @@ pub use definition::{
 };
 pub use facts::{Facts, Taken, commitment};
 pub use ownership::{item_digest, items_of, planned};
+pub use parity::notes_of as parity_notes;
 pub use poll::{Ballot, Poll, poll};
 pub use rehearsal::unproven;
 pub use report::Report;
 pub use room::votes_to_open;
 pub use runbook::{preflight_definition, preflights_due, secrets_due};
-pub use waive::{set_aside, waivable};
+pub use waive::{set_aside, unused as unused_waivers, waivable};
 
 use crate::diag::{BLOCKERS, Code, Note, Question, Severity};
 use crate::handoff::contract::{At, Contract, Section};
@@ -131,6 +132,8 @@ pub struct Verdict {
     pub waived: Vec<Waived>,
     /// Parts of the contract that were declined, by question.
     pub declined: Vec<DeclinedPart>,
+    /// What stops nothing and should be known: waivers that fit no blocker.
+    pub warnings: Vec<Note>,
 }
 
 /// A blocker set aside by a waiver in force.
@@ -187,10 +190,11 @@ pub fn assess(
     room::check(&case, &mut notes);
     review::check(&case, &mut notes);
 
+    let declined = declined(&plan.contract);
+    let warnings = warnings(&case, &declined, &notes);
     let (mut blockers, mut waived) = waive::set_aside(&plan.contract, notes, now);
     blockers.sort_by(|a, b| place(a).cmp(&place(b)));
     waived.sort_by(|a, b| place(&a.note).cmp(&place(&b.note)));
-    let declined = declined(&plan.contract);
     Verdict {
         verdict: answer(&blockers),
         questions: Question::ALL
@@ -203,7 +207,23 @@ pub fn assess(
         blockers,
         waived,
         declined,
+        warnings,
     }
+}
+
+/// Waivers are for the launch, so only what is found out for the launch tells
+/// which of them are of no use.
+fn warnings(case: &Case<'_>, declined: &[DeclinedPart], notes: &[Note]) -> Vec<Note> {
+    let contract = &case.plan.contract;
+    if case.plan.environment != contract.launch.environment.value {
+        return Vec::new();
+    }
+    let asked = |of: &Question| {
+        let later = *of == Question::Room && !case.readings.at_launch;
+        !later && !declined.iter().any(|part| part.question == *of)
+    };
+    let asked: Vec<Question> = Question::ALL.into_iter().filter(asked).collect();
+    waive::unused(contract, &asked, notes)
 }
 
 /// Where a blocker is listed: by question, code, names and words.

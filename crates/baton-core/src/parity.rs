@@ -23,6 +23,7 @@ pub mod risk;
 
 pub mod compare;
 pub mod round_trip;
+pub mod twice;
 
 pub use compare::{
     Comparison, Difference, Environment, Kind, NotCollected, compare, compare_environments,

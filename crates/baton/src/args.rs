@@ -74,6 +74,22 @@ pub(crate) struct Replay {
     pub(crate) pictures: Option<PathBuf>,
 }
 
+/// What to read, and how often.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Reading {
+    /// The environment
+    pub(crate) environment: String,
+    /// Read it twice while it is idle, and propose rules for what changes by itself
+    #[arg(
+        long,
+        value_name = "PAUSE",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10s"
+    )]
+    pub(crate) twice: Option<String>,
+}
+
 /// How to answer. `sarif`, `junit` and `markdown` are for `check` and `parity`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -161,10 +177,7 @@ pub(crate) enum Command {
     },
     /// Take the fingerprint of an environment
     #[command(after_help = "Example: baton fingerprint production")]
-    Fingerprint {
-        /// The environment
-        environment: String,
-    },
+    Fingerprint(Reading),
     /// Compare fingerprints: tested environments against the launch environment
     #[command(after_help = "Example: baton parity staging production")]
     Parity {

@@ -85,7 +85,7 @@ fn at_desk(
         Command::Accept { live: true, .. } => word::accept_live(desk, out),
         Command::Accept { .. } => agree::accept(desk, out),
         Command::Sign { criterion } => agree::sign(desk, out, &criterion),
-        Command::Fingerprint { environment } => parity::fingerprint(desk, out, &environment),
+        Command::Fingerprint(reading) => parity::fingerprint(desk, out, &reading),
         Command::Parity { environments } => parity::compare(desk, out, &environments),
         Command::Rehearse {
             environment,

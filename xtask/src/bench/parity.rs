@@ -1,6 +1,6 @@
 //! Family `parity`: three fingerprints of a million facts compared, beside what
-//! others need for it; faults put into a real capture; and, on public data, how
-//! well noise is told from change and the grave from the slight.
+//! others need for it; faults put into a real capture; three hosts read over ssh;
+//! and, on public data, how well noise is told from change and the grave from the slight.
 
 mod peers;
 
@@ -11,6 +11,9 @@ use std::process::Command;
 use super::Figure;
 use super::measure::{quietly, time};
 use crate::{Answer, say, shell};
+
+/// Where Debian keeps it.
+const SSHD: &str = "/usr/sbin/sshd";
 
 /// How often the large comparison runs; the median counts.
 const RUNS: usize = 5;
@@ -59,6 +62,7 @@ pub(super) fn measure() -> Answer<Vec<Figure>> {
     let data = shell::root().join("bench/parity/data");
     figures.extend(of_data(&program, &data)?);
     figures.extend(of_faults(&data)?);
+    figures.extend(of_capture()?);
     Ok(figures)
 }
 
@@ -71,6 +75,23 @@ fn of_faults(data: &Path) -> Answer<Vec<Figure>> {
     let keys = ["faults_found_ratio", "faults_top3_ratio"];
     let of = |key: &'static str| figure(key, seen.get(key).copied().unwrap_or(f64::NAN), None);
     Ok(keys.map(of).into())
+}
+
+/// How long an environment of three hosts takes to be read over ssh.
+fn of_capture() -> Answer<Vec<Figure>> {
+    if !Path::new(SSHD).exists() {
+        say::aside("there is no sshd here, and no figure of reading over ssh\n");
+        return Ok(Vec::new());
+    }
+    say::aside("reading three hosts over ssh\n");
+    let seen = told(&program("baton-engine", "capture")?, &[])?;
+    let of = |key: &str| seen.get(key).copied().unwrap_or(f64::NAN);
+    let floor = (of("capture_here_ms"), "reading the same without ssh");
+    Ok(vec![figure(
+        "capture_ssh_ms",
+        of("capture_ssh_ms"),
+        Some(floor),
+    )])
 }
 
 /// What was kept out of tuning.

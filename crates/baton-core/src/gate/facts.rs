@@ -243,6 +243,13 @@ impl Facts {
         })
     }
 
+    /// Whether a fingerprint from before a rehearsal is kept of an environment,
+    /// so that the latest may not be the one that counts.
+    pub fn was_rehearsed_in(&self, environment: &EnvName) -> bool {
+        let prints = self.fingerprints.get(environment);
+        prints.is_some_and(|prints| !prints.before.is_empty())
+    }
+
     /// The latest offer of each person: the content they offered.
     pub fn offers(&self) -> impl Iterator<Item = (&Handle, &Digest)> {
         self.offers.iter().map(|(by, word)| (by, &word.content))

@@ -16,7 +16,7 @@ use crate::event::RunKind;
 use crate::handoff::contract::{self, ParityTerms};
 use crate::id::{EnvName, GroupName, HostName};
 use crate::parity::fingerprint::asked;
-use crate::parity::{Collector, Environment, Fingerprint, compare};
+use crate::parity::{Collector, Comparison, Environment, Fingerprint, compare};
 use crate::time::Duration;
 
 /// Asks the question and notes what speaks against a yes.
@@ -222,11 +222,16 @@ fn compare_all(launch: &EnvName, known: &[Known<'_>], terms: &ParityTerms, notes
         }
     }
     let found = compare(reference.environment(), &tested, &terms.rules).reweighed(&terms.weights);
-    for difference in found.differences {
-        let code = difference.kind.code();
-        notes.push(Note::error(code, difference.says).naming_all(difference.names));
-    }
-    for unread in found.not_collected {
-        notes.push(Note::unknown("parity.not-collected", unread.says).naming_all(unread.names));
-    }
+    notes.extend(notes_of(&found));
+}
+
+/// The blockers of what comparing found.
+pub fn notes_of(found: &Comparison) -> Vec<Note> {
+    let different = found.differences.iter().map(|difference| {
+        Note::error(difference.kind.code(), difference.says.as_str()).naming_all(&difference.names)
+    });
+    let unread = found.not_collected.iter().map(|unread| {
+        Note::unknown("parity.not-collected", unread.says.as_str()).naming_all(&unread.names)
+    });
+    different.chain(unread).collect()
 }

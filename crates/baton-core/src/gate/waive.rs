@@ -4,11 +4,12 @@
 //! a reason and an end that lies ahead, and names a blocker that may be waived. It sets a blocker aside when
 //! its patterns cover *every* name of it. Anything less hides nothing: an
 //! expired waiver that would have covered a standing blocker is itself named.
+//! One that no blocker fits is told as well, and stops nothing.
 
 use jiff::Timestamp;
 
 use super::Waived;
-use crate::diag::{BLOCKERS, Code, Note};
+use crate::diag::{BLOCKERS, Code, Note, Question, Severity};
 use crate::handoff::contract::{Contract, Waiver};
 use crate::handoff::waiver;
 use crate::id::Handle;
@@ -18,6 +19,47 @@ use crate::parity::Pattern;
 /// not the waivers' own troubles.
 pub fn waivable(code: Code) -> bool {
     waiver::waivable(code.0).is_ok()
+}
+
+/// What says that a question, or a part of it, could not be asked: then nobody
+/// knows which blockers it would have had.
+const UNASKED: [&str; 9] = [
+    "undefined",
+    "missing",
+    "stale",
+    "too-old",
+    "blind-measure",
+    "unanswered",
+    "no-fingerprint",
+    "not-collected",
+    "not-voted",
+];
+
+/// The waivers that no blocker of these questions fits any more, as warnings
+/// with their places in the contract. `notes` are all blockers of the launch
+/// environment, waived or not. A question that lacks evidence tells nothing of
+/// its waivers: what is not seen may still be there.
+pub fn unused(contract: &Contract, questions: &[Question], notes: &[Note]) -> Vec<Note> {
+    let unasked = |question: Question| {
+        notes.iter().any(|note| {
+            let (of, what) = note.code.0.split_once('.').unwrap_or_default();
+            let lacks = note.severity == Severity::Unknown || UNASKED.contains(&what);
+            // Without access no preflight was run.
+            let elsewhere = question == Question::Runbook && note.code.0 == "ownership.no-access";
+            (lacks && of == question.key()) || elsewhere
+        })
+    };
+    let asked: Vec<Question> = questions
+        .iter()
+        .copied()
+        .filter(|of| !unasked(*of))
+        .collect();
+    let readable = contract.waivers.iter().filter_map(|w| read(contract, w));
+    readable
+        .filter(|waiver| waiver.code.question().is_some_and(|of| asked.contains(&of)))
+        .filter(|waiver| !notes.iter().any(|note| waiver.names(note)))
+        .map(|waiver| waiver.fits_nothing())
+        .collect()
 }
 
 /// A waiver that could be read in full.
@@ -159,14 +201,36 @@ impl Readable<'_> {
         )
     }
 
+    /// What it was written for, as a sentence goes on.
+    fn scope(&self) -> String {
+        match self.written.matches.as_slice() {
+            [] => String::new(),
+            patterns => format!(" for {}", crate::diag::list(patterns, usize::MAX)),
+        }
+    }
+
+    /// The note that nothing is left of what it was written for.
+    fn fits_nothing(&self) -> Note {
+        let says = format!(
+            "The waiver of {}{} by {} fits no blocker any more; remove it before it hides another.",
+            self.code,
+            self.scope(),
+            self.owner
+        );
+        let note = Note {
+            span: self.written.blocker.span,
+            ..Note::warning("contract.waiver-stale", says)
+        };
+        note.naming(self.code)
+            .naming_all(&self.written.matches)
+            .owned_by(Some(self.owner))
+            .next("delete the waiver from the contract")
+    }
+
     /// The note that it sets nothing aside any more, and why.
     fn no_longer(&self, why: &str) -> Option<Note> {
         let code = self.code_of(".waiver-expired")?;
-        let matches = &self.written.matches;
-        let of = match matches.as_slice() {
-            [] => String::new(),
-            patterns => format!(" for {}", crate::diag::list(patterns, usize::MAX)),
-        };
+        let (matches, of) = (&self.written.matches, self.scope());
         let says = format!(
             "The waiver of {}{of} by {} {why}: mend the blocker, renew the waiver or remove it.",
             self.code, self.owner

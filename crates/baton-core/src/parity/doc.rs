@@ -7,6 +7,7 @@
 //! depth and number. Values keep the text they were written in.
 
 mod kinds;
+mod lock;
 mod plain;
 mod xml;
 mod yaml;
@@ -37,6 +38,14 @@ pub enum Format {
     Dotenv,
     /// XML 1.0; of Hadoop's `property` lists, name and value.
     Xml,
+    /// `yarn.lock` of any version.
+    YarnLock,
+    /// `Gemfile.lock`.
+    GemfileLock,
+    /// `go.sum`.
+    GoSum,
+    /// `go.mod`.
+    GoMod,
 }
 
 impl Format {
@@ -46,6 +55,16 @@ impl Format {
         let name = path.rsplit('/').next().unwrap_or(path);
         if name == ".env" || name.starts_with(".env.") || name.ends_with(".env") {
             return Some(Self::Dotenv);
+        }
+        let lock = match name {
+            "yarn.lock" => Some(Self::YarnLock),
+            "Gemfile.lock" => Some(Self::GemfileLock),
+            "go.sum" => Some(Self::GoSum),
+            "go.mod" => Some(Self::GoMod),
+            _ => None,
+        };
+        if lock.is_some() {
+            return lock;
         }
         let (_, extension) = name.rsplit_once('.')?;
         Some(match extension {
@@ -87,6 +106,10 @@ pub fn paths(format: Format, text: &str) -> Result<Vec<(String, String)>, String
         Format::Properties => plain::properties(text),
         Format::Dotenv => plain::dotenv(text)?,
         Format::Xml => xml::read(text)?,
+        Format::YarnLock => lock::yarn(text)?,
+        Format::GemfileLock => lock::gem(text)?,
+        Format::GoSum => lock::go_sum(text)?,
+        Format::GoMod => lock::go_mod(text)?,
     };
     let mut found = Vec::new();
     match bill_of_materials(&tree) {

@@ -158,9 +158,10 @@ echo \"$bad $total\"
             given.push(("BATON_DATABASE", filled(path, plan, host)));
             given.push(("BATON_BAD", bad.clone()));
             given.push(("BATON_TOTAL", total.clone()));
-            let body = "bad=$(sqlite3 -readonly \"$BATON_DATABASE\" \"$BATON_BAD\")\n\
-                        total=$(sqlite3 -readonly \"$BATON_DATABASE\" \"$BATON_TOTAL\")\n\
-                        echo \"$bad $total\"\n";
+            // In one transaction: what is counted twice is counted at one moment.
+            let body = "rows=$(printf '%s;\\n' begin \"$BATON_BAD\" \"$BATON_TOTAL\" commit |\n\
+                        sqlite3 -batch -bail -readonly \"$BATON_DATABASE\")\n\
+                        printf '%s\\n' \"$rows\" | paste -sd ' ' -\n";
             (body.to_owned(), "")
         }
     };

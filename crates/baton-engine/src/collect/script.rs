@@ -122,7 +122,7 @@ else
   printf 'modes\0'; baton_find -type f ! @ODD@ -exec $baton_mode {} + ; printf '\0'
   baton_conf() { baton_find -type f ! @ODD@ -size -@BLOCKS@ \( -name '*.json' -o -name '*.yaml' -o -name '*.yml' \
     -o -name '*.toml' -o -name '*.ini' -o -name '*.cfg' -o -name '*.properties' -o -name '*.xml' -o -name '*.env' \
-    -o -name '.env.*' -o -name '*.lock' \) -exec "$@" {} + ; }
+    -o -name '.env.*' -o -name '*.lock' -o -name go.sum -o -name go.mod \) -exec "$@" {} + ; }
   if [ "$(baton_conf cat 2>/dev/null | wc -c)" -le @SUM@ ]; then
     baton_conf sh -c 'for f do printf "%s\0" conf "$f"; tr -d "\000" <"$f"; printf "\0"; done' sh
   fi

@@ -1,4 +1,5 @@
 mod layers;
+mod long;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -7,7 +7,7 @@ use baton_core::gate::{Answer, assess};
 use baton_core::id::EnvName;
 use jiff::Timestamp;
 
-pub(crate) use show::show;
+pub(crate) use show::{finding, show, warning};
 
 use crate::exit::Exit;
 use crate::render::Out;

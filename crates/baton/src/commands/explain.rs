@@ -29,6 +29,7 @@ const PAGES: &[(&str, &str)] = pages! {
     "contract.unknown-key"
     "contract.value"
     "contract.waiver"
+    "contract.waiver-stale"
     "definition.blind-measure"
     "definition.failed"
     "definition.guard-never-refused"

@@ -341,6 +341,101 @@ fn a_waiver_is_written_sets_aside_and_lapses_the_acceptance() {
 }
 
 #[test]
+fn a_waiver_that_fits_nothing_any_more_is_told_with_its_place() {
+    let env = shop();
+    env.write("env/production/web1/config/app.toml", "workers = 8\n");
+    let waiver = "waivers:\n  - blocker: parity.unexplained\n    match: \"files:config/*\"\n    \
+                  because: More cores there\n    owner: omar\n    until: 2126-12-01T00:00:00Z\n";
+    let text = format!("{CONTRACT}{waiver}");
+    env.write("handoff.yaml", &text);
+    for place in ["staging", "production"] {
+        let _done = env.says("omar", &["fingerprint", place]).exits(0);
+    }
+    let whole = env.baton(&["parity"]).exits(1);
+    assert!(!whole.out.contains("fits no blocker"), "{}", whole.out);
+    env.write("env/production/web1/config/app.toml", "workers = 4\n");
+    let _done = env.says("omar", &["fingerprint", "production"]).exits(0);
+    let line = text
+        .lines()
+        .position(|line| line.contains("blocker: parity.unexplained"));
+    let place = format!("handoff.yaml:{}:", line.unwrap() + 1);
+    let ran = env.baton(&["parity"]).exits(0);
+    for ran in [ran, env.baton(&["check", "--now"]).exits(1)] {
+        let told = ran.out.replace("\n ", "");
+        assert!(
+            told.contains(&place) && told.contains("fits no blocker any more"),
+            "{told}"
+        );
+    }
+    let sarif = env.baton(&["parity", "--format", "sarif"]).exits(0).json();
+    let result = &sarif["runs"][0]["results"][0];
+    assert_eq!(
+        (&result["ruleId"], &result["level"]),
+        (&"contract.waiver-stale".into(), &"warning".into())
+    );
+    let _page = env.baton(&["explain", "contract.waiver-stale"]).exits(0);
+}
+
+#[test]
+fn what_changes_between_two_readings_is_proposed_to_be_pasted() {
+    let env = shop();
+    // Every reading finds another number, another file, and a list in another order.
+    let counts = "n=$(cat n 2>/dev/null || echo 0); echo $((n + 1)) >n; rm -f config/run.*; \
+                  echo x >config/run.$n; printf '{\\\"up\\\": %s, \\\"kind\\\": \\\"a\\\"}' $n";
+    let facts = "    - files: { paths: [\"config/**\", installed] }\n";
+    let noisy = format!(
+        "    - command: {{ id: up, run: \"{counts}\" }}\n    - files: {{ paths: [\"config/**\"] }}\n"
+    );
+    let contract = CONTRACT.replace(facts, &noisy);
+    assert_ne!(contract, CONTRACT);
+    env.write("handoff.yaml", &contract);
+    let ran = env
+        .says("omar", &["fingerprint", "staging", "--twice=0s"])
+        .exits(0);
+    let rules: Vec<&str> = ran
+        .out
+        .lines()
+        .skip_while(|line| *line != "parity:")
+        .collect();
+    let rules: Vec<&str> = rules
+        .into_iter()
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let rule = "    - { match: \"command:up#/up\", is: present }";
+    assert_eq!(
+        rules,
+        [
+            "parity:",
+            "  rules:",
+            "    # web1: command:up#/up was 0, then 1",
+            rule
+        ],
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains("command:up#/kind"), "{}", ran.out);
+    let came = "--match 'files:config/run.0' --match 'web1' --because";
+    assert!(ran.out.contains(came), "{}", ran.out);
+
+    // Pasted, the rule excuses and is told.
+    let rules = "    - { match: \"env:DB_KEY\", is: must-differ }\n";
+    env.write(
+        "handoff.yaml",
+        &contract.replace(rules, &format!("{rules}{rule}\n")),
+    );
+    let ran = env.says(
+        "omar",
+        &["fingerprint", "staging", "--twice=0s", "--format", "json"],
+    );
+    let proposed = &ran.exits(0).json()["proposed"];
+    assert_eq!(proposed["rules"], serde_json::json!([]));
+    assert_eq!(proposed["waivers"][0]["made_from"][0]["host"], "web1");
+    let _wrong = env
+        .says("omar", &["fingerprint", "staging", "--twice=soon"])
+        .exits(2);
+}
+
+#[test]
 fn what_failed_and_what_nobody_knows_is_told_apart() {
     let env = shop();
     env.write("suite.sh", "echo one is wrong; exit 3\n");

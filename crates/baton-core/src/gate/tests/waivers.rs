@@ -4,10 +4,12 @@
 use jiff::{SignedDuration, tz};
 
 use super::world::*;
-use crate::diag::{Code, Note};
-use crate::gate::waive::set_aside;
-use crate::handoff::contract::Waiver;
-use crate::id::Handle;
+use crate::diag::{Code, FileKind, Note, Question, Severity, Span};
+use crate::event::Event;
+use crate::gate::Answer;
+use crate::gate::waive::{set_aside, unused};
+use crate::handoff::contract::{Declined, Section, Waiver};
+use crate::id::{EnvName, Handle};
 use crate::time::instant;
 
 const UNEXPLAINED: &str = "parity.unexplained";
@@ -83,6 +85,123 @@ fn a_waiver_that_fits_more_than_it_may_sets_nothing_aside() {
         "{}",
         standing[3].1
     );
+}
+
+/// What is said of waivers that fit nothing.
+fn stale(world: &World) -> Vec<Note> {
+    let verdict = world.verdict();
+    assert!(verdict.warnings.iter().all(|note| {
+        note.severity == Severity::Warning && note.code.0 == "contract.waiver-stale"
+    }));
+    assert!(
+        !verdict
+            .blockers
+            .iter()
+            .any(|note| note.code.0 == "contract.waiver-stale")
+    );
+    verdict.warnings
+}
+
+#[test]
+fn a_waiver_that_fits_no_blocker_is_told_and_stops_nothing() {
+    let mut world = World::ready();
+    world.waive(
+        Code(UNEXPLAINED),
+        &["env:A", "web1"],
+        "2026-12-01T00:00:00Z",
+    );
+    let place = Span::on_line(FileKind::Contract, 7, 5, 3);
+    world.plan.contract.waivers[0].blocker.span = Some(place);
+    let told = stale(&world);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].span, Some(place));
+    assert_eq!(told[0].names, [UNEXPLAINED, "env:A", "web1"]);
+    assert!(
+        told[0]
+            .says
+            .contains("for env:A and web1 by omar fits no blocker any more"),
+        "{}",
+        told[0].says
+    );
+    assert_eq!(world.verdict().verdict, Answer::Ready);
+
+    // One that ended is of no more use, one that nobody can read is named elsewhere.
+    world.plan.contract.waivers[0].until = Ok(time("2020-01-01T00:00:00Z"));
+    assert_eq!(stale(&world).len(), 1);
+    world.plan.contract.waivers[0].until = Err("soon".to_owned());
+    assert_eq!(stale(&world), []);
+}
+
+#[test]
+fn a_waiver_is_stale_only_where_its_question_had_its_evidence() {
+    let waived = |code, matches: &[&str]| {
+        let mut world = World::ready();
+        world.waive(Code(code), matches, "2026-12-01T00:00:00Z");
+        world
+    };
+    let unread = |world: &mut World| {
+        world.forget(|said| matches!(said.event, Event::Fingerprinted { .. }));
+    };
+    let mut world = waived(UNEXPLAINED, &["env:A"]);
+    unread(&mut world);
+    assert_eq!(stale(&world), [], "there is no fingerprint");
+    let mut world = waived("definition.failed", &["tests"]);
+    assert_eq!(stale(&world).len(), 1);
+    unread(&mut world);
+    assert_eq!(
+        stale(&world).len(),
+        1,
+        "another question lacks its evidence"
+    );
+    world.readings.release = Err("gone".to_owned());
+    assert_eq!(stale(&world), [], "the release cannot be read");
+
+    let mut world = waived("room.no-go", &["omar"]);
+    world.readings.at_launch = true;
+    assert_eq!(stale(&world).len(), 1);
+    world.readings.at_launch = false;
+    assert_eq!(stale(&world), [], "the room is asked later");
+
+    let mut world = waived(UNEXPLAINED, &["env:A"]);
+    world.plan.contract.launch.environment = at(EnvName::from("elsewhere"));
+    assert_eq!(stale(&world), [], "what was asked about is not the launch");
+    let declined = World::with(|plan| {
+        plan.contract.parity = Section::Declined(Declined {
+            declined: "one machine".to_owned(),
+            by: at(Handle::from("pia")),
+        });
+    });
+    let mut world = declined;
+    world.waive(Code(UNEXPLAINED), &["env:A"], "2026-12-01T00:00:00Z");
+    assert_eq!(stale(&world), [], "the question was declined");
+}
+
+#[test]
+fn a_waiver_that_fits_is_not_stale_whether_it_holds_or_not() {
+    let contract = |waiver: Waiver| {
+        let mut contract = World::ready().plan.contract;
+        contract.waivers = vec![waiver];
+        contract
+    };
+    let usual = || waiver(Ok(time("2026-12-01T00:00:00Z")));
+    let notes = [differs("env:A differs.", "env:A")];
+    let pinned = vec!["17".to_owned()];
+    for fits in [
+        usual(),
+        Waiver { pinned, ..usual() },
+        Waiver {
+            most: Some(0),
+            ..usual()
+        },
+    ] {
+        assert_eq!(unused(&contract(fits), &[Question::Parity], &notes), []);
+    }
+    let other = [differs("files:b differs.", "files:b")];
+    assert_eq!(
+        unused(&contract(usual()), &[Question::Parity], &other).len(),
+        1
+    );
+    assert_eq!(unused(&contract(usual()), &[Question::Room], &other), []);
 }
 
 /// xorshift64* (Vigna, 2016).

@@ -54,7 +54,7 @@ fn text(desk: &Desk, out: &Out, plan: &Plan, verdict: &Verdict) {
     out.table(2, &rows);
     blockers(out, &plan.contract, verdict);
     set_aside(out, &plan.contract, verdict);
-    warnings(desk, out);
+    warnings(desk, out, verdict);
     out.next(&next(&plan.contract, verdict));
 }
 
@@ -158,22 +158,32 @@ fn set_aside(out: &Out, contract: &Contract, verdict: &Verdict) {
     }
 }
 
-fn warnings(desk: &Desk, out: &Out) {
-    let mut notes = desk
-        .notes
-        .iter()
-        .filter(|note| note.severity == Severity::Warning)
-        .peekable();
+fn warnings(desk: &Desk, out: &Out, verdict: &Verdict) {
+    let mut notes = beside(desk, verdict).peekable();
     if notes.peek().is_some() {
         out.heading("Worth knowing");
     }
     for note in notes {
-        let place = note.span.map(|span| place(desk, span));
-        let at = place.map_or_else(String::new, |(file, line, column)| {
-            format!("{file}:{line}:{column}: ")
-        });
-        out.text(&format!("{at}{}", note.says), 2, Tone::Plain);
+        warning(desk, out, note);
     }
+}
+
+/// What stops nothing: of the files, and of the verdict.
+fn beside<'n>(desk: &'n Desk, verdict: &'n Verdict) -> impl Iterator<Item = &'n Note> {
+    let of_files = desk
+        .notes
+        .iter()
+        .filter(|note| note.severity == Severity::Warning);
+    of_files.chain(&verdict.warnings)
+}
+
+/// One of these, with its place.
+pub(crate) fn warning(desk: &Desk, out: &Out, note: &Note) {
+    let place = note.span.map(|span| place(desk, span));
+    let at = place.map_or_else(String::new, |(file, line, column)| {
+        format!("{file}:{line}:{column}: ")
+    });
+    out.text(&format!("{at}{}", note.says), 2, Tone::Plain);
 }
 
 /// What to do first.
@@ -220,10 +230,7 @@ fn sheet(desk: &Desk, plan: &Plan, verdict: &Verdict) -> Sheet {
         }
     });
     let blocking: BTreeSet<&Note> = verdict.blockers.iter().collect();
-    let beside = desk
-        .notes
-        .iter()
-        .filter(|note| note.severity == Severity::Warning && !blocking.contains(note));
+    let beside = beside(desk, verdict).filter(|note| !blocking.contains(note));
     Sheet {
         title: format!("{}: {}", headline(plan), outcome(verdict)),
         groups: groups.collect(),
@@ -249,7 +256,8 @@ fn skipped(
     }
 }
 
-fn finding(desk: &Desk, note: &Note, waived: Option<String>) -> Finding {
+/// A note for the formats of other tools.
+pub(crate) fn finding(desk: &Desk, note: &Note, waived: Option<String>) -> Finding {
     Finding {
         code: note.code,
         severity: note.severity,

@@ -2,43 +2,35 @@
 
 use std::collections::BTreeMap;
 
-use baton_core::diag::{Code, Severity, list};
+use baton_core::diag::{Note, list};
 use baton_core::id::{Digest, HostName};
 use baton_core::parity::risk;
-use baton_core::parity::{Comparison, Difference, Fingerprint, LayerStatus};
+use baton_core::parity::twice::Proposals;
+use baton_core::parity::{Comparison, Fingerprint, LayerStatus};
 use baton_core::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::propose;
 use crate::args::Format;
+use crate::commands::check::{finding, warning};
 use crate::formats::{Finding, Group, Sheet};
 use crate::render::{Out, Tone, cell, toned};
 use baton_engine::desk::Desk;
 use baton_engine::desk::parity::Known;
 
 /// What was read of an environment.
-pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerprint) {
-    let facts: usize = print.hosts.values().map(|host| host.facts.len()).sum();
+pub(super) fn fingerprint(
+    desk: &Desk,
+    out: &Out,
+    blob: &Digest,
+    print: &Fingerprint,
+    again: Option<&Proposals>,
+) {
     if out.json {
-        let hosts: BTreeMap<&str, _> = print
-            .hosts
-            .iter()
-            .map(|(name, host)| {
-                let of = json!({ "facts": host.facts.len(), "layers": host.layers });
-                (name.as_str(), of)
-            })
-            .collect();
-        out.json(&json!({
-            "format": 1,
-            "handoff": desk.contract.name.value,
-            "environment": print.environment,
-            "at": print.at,
-            "fingerprint": blob,
-            "digest": print.digest(),
-            "hosts": hosts,
-        }));
-        return;
+        return fingerprint_json(desk, out, blob, print, again);
     }
+    let facts: usize = print.hosts.values().map(|host| host.facts.len()).sum();
     let count = print.hosts.len();
     let hosts = if count == 1 { "host" } else { "hosts" };
     out.line(format!(
@@ -74,7 +66,46 @@ pub(super) fn fingerprint(desk: &Desk, out: &Out, blob: &Digest, print: &Fingerp
         ));
         out.text(says, 4, Tone::Plain);
     }
+    if let Some(again) = again {
+        propose::show(out, again);
+    }
     out.next("baton parity");
+}
+
+fn fingerprint_json(
+    desk: &Desk,
+    out: &Out,
+    blob: &Digest,
+    print: &Fingerprint,
+    again: Option<&Proposals>,
+) {
+    let hosts: BTreeMap<&str, _> = print
+        .hosts
+        .iter()
+        .map(|(name, host)| {
+            let of = json!({ "facts": host.facts.len(), "layers": host.layers });
+            (name.as_str(), of)
+        })
+        .collect();
+    let mut of = json!({
+        "format": 1,
+        "handoff": desk.contract.name.value,
+        "environment": print.environment,
+        "at": print.at,
+        "fingerprint": blob,
+        "digest": print.digest(),
+        "hosts": hosts,
+    });
+    if let Some(again) = again {
+        of["proposed"] = json!(again);
+    }
+    out.json(&of);
+}
+
+/// What comparing found as the gate would note it, and what stops nothing.
+pub(super) struct Notes {
+    pub(super) blockers: Vec<Note>,
+    pub(super) warnings: Vec<Note>,
 }
 
 /// What comparing found, in the format that was asked for.
@@ -84,13 +115,15 @@ pub(super) fn comparison(
     tested: &[Known],
     launch: &Known,
     found: &Comparison,
+    notes: &Notes,
 ) {
+    let sheet = || sheet(desk, tested, launch, found, notes);
     match out.format {
-        Format::Text => text(desk, out, tested, launch, found),
+        Format::Text => text(desk, out, tested, launch, found, &notes.warnings),
         Format::Json => json(desk, out, tested, launch, found),
-        Format::Sarif => out.json(&sheet(tested, launch, found).sarif()),
-        Format::Junit => out.line(sheet(tested, launch, found).junit()),
-        Format::Markdown => out.line(sheet(tested, launch, found).markdown()),
+        Format::Sarif => out.json(&sheet().sarif()),
+        Format::Junit => out.line(sheet().junit()),
+        Format::Markdown => out.line(sheet().markdown()),
     }
 }
 
@@ -165,7 +198,14 @@ fn outcome(found: &Comparison) -> String {
     }
 }
 
-fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Comparison) {
+fn text(
+    desk: &Desk,
+    out: &Out,
+    tested: &[Known],
+    launch: &Known,
+    found: &Comparison,
+    warnings: &[Note],
+) {
     let tone = match word(found) {
         "equal" => Tone::Good,
         "different" => Tone::Bad,
@@ -197,6 +237,12 @@ fn text(desk: &Desk, out: &Out, tested: &[Known], launch: &Known, found: &Compar
     }
     for excused in &found.excused {
         row(out, "–", Tone::Quiet, &excused.says, &[]);
+    }
+    if !warnings.is_empty() {
+        out.heading("Worth knowing");
+    }
+    for note in warnings {
+        warning(desk, out, note);
     }
     let launch = &launch.sheet.head.environment;
     match word(found) {
@@ -236,26 +282,20 @@ fn ages(desk: &Desk, out: &Out, tested: &[Known], launch: &Known) {
     }
 }
 
-fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
+fn sheet(
+    desk: &Desk,
+    tested: &[Known],
+    launch: &Known,
+    found: &Comparison,
+    notes: &Notes,
+) -> Sheet {
     let (title, launch) = (headline(tested, launch), &launch.sheet.head.environment);
-    let finding = |code, severity, says: &str, names: &[String]| Finding {
-        code: Code(code),
-        severity,
-        says: says.to_owned(),
-        names: names.to_vec(),
-        owner: None,
-        next: Some(format!("baton fingerprint {launch}")),
-        place: None,
-        waived: None,
-    };
-    let different = found
-        .differences
-        .iter()
-        .map(|one: &Difference| finding(one.kind.code(), Severity::Error, &one.says, &one.names));
-    let unread = found.not_collected.iter().map(|one| {
-        let code = "parity.not-collected";
-        finding(code, Severity::Unknown, &one.says, &one.names)
+    let next = Some(format!("baton fingerprint {launch}"));
+    let blockers = notes.blockers.iter().map(|note| Finding {
+        next: next.clone(),
+        ..finding(desk, note, None)
     });
+    let warnings = notes.warnings.iter().map(|note| finding(desk, note, None));
     Sheet {
         title: format!("{title}: {}", outcome(found)),
         groups: vec![Group {
@@ -263,8 +303,8 @@ fn sheet(tested: &[Known], launch: &Known, found: &Comparison) -> Sheet {
             asks: format!("{title}: is it the same?"),
             state: word(found).to_owned(),
             skipped: None,
-            findings: different.chain(unread).collect(),
+            findings: blockers.collect(),
         }],
-        beside: Vec::new(),
+        beside: warnings.collect(),
     }
 }
