@@ -36,7 +36,7 @@ export async function enter(browser, room, who, options = {}) {
 
 /** Presses a safe button, says why, and holds. @param {import('playwright-core').Page} page @param {string} name @param {string} because */
 export async function held(page, name, because) {
-  await page.getByRole('group', { name: 'Safe at any time' }).getByRole('button', { name, exact: true }).click();
+  await page.getByRole('region', { name: 'Your next action' }).getByRole('button', { name, exact: true }).click();
   const dialog = page.getByRole('dialog');
   await dialog.getByRole('textbox').fill(because);
   await dialog.getByRole('button', { name: /^Hold to/ }).focus();
