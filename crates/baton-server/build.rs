@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 const UNBUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>Baton</title>\
-    <p>This Baton was built without its page: run <code>cargo xtask web</code> and build it again. \
+    <p>This Baton was built without its page: run <code>cargo xtask page</code> and build it again. \
     The API is at <a href=/api/openapi.json>/api/openapi.json</a>.";
 
 fn main() -> io::Result<()> {

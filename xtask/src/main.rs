@@ -36,7 +36,13 @@ struct Chore {
     run: fn(Args) -> Answer,
 }
 
-const CHORES: [Chore; 8] = [
+const CHORES: [Chore; 9] = [
+    Chore {
+        name: "page",
+        does: "builds the page that the binary takes in",
+        help: web::HELP,
+        run: web::run,
+    },
     Chore {
         name: "demo",
         does: "builds and runs `baton demo`",

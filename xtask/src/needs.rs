@@ -69,7 +69,7 @@ const NEEDS: [Need; 13] = [
         name: "node",
         probe: NODE,
         cure: Cure::Debian("nodejs npm"),
-        uses: "stage web, and the page in the binary (Node.js 20.19, or 22.12 and newer)",
+        uses: "stages page and browser, and the page in the binary (Node.js 20.19, or 22.12 and newer)",
         may_lack: true,
     },
     Need {

@@ -1,15 +1,18 @@
-//! `cargo xtask shots DIR`: every screen of Baton as a picture, to be looked at
-//! before a release. The screens follow each other in one small folder.
+//! `cargo xtask shots DIR`: every screen and page of Baton as a picture, to be
+//! looked at before a release. The screens follow each other in one small folder;
+//! the pages show one real handoff on its way to the review.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use crate::args::Args;
 use crate::picture::{self, Lines};
-use crate::{Answer, say};
+use crate::{Answer, say, web};
 
 pub(crate) const HELP: &str = "\
-cargo xtask shots DIR   draws every screen of Baton into DIR, one SVG each
+cargo xtask shots DIR            draws every screen of Baton into DIR, one SVG each, and every
+                                 page in light, dark and phone width, one PNG each
+cargo xtask shots DIR --screens  only the screens: needs neither Node.js nor Chromium
 
 The screens stand in one table, in xtask/src/shots.rs. A screen that shows wrong use of
 Baton, or a bug of it, is a failure; one that shows a refusal is not.
@@ -31,16 +34,24 @@ const SCREENS: [(&str, &str); 9] = [
 /// Statuses that no screen should end with: wrong use, and a bug of ours.
 const WRONG: [i32; 2] = [2, 70];
 
-pub(crate) fn run(args: Args) -> Answer {
+pub(crate) fn run(mut args: Args) -> Answer {
+    let screens_only = args.flag("--screens");
     let (words, _) = args.rest()?;
     let [folder] = words.as_slice() else {
         return Err("it wants one folder to draw into".to_owned());
     };
+    if !screens_only {
+        // The binary takes the page in.
+        web::build()?;
+    }
     let programs = picture::baton_folder()?;
     let stage = tempfile::tempdir().map_err(|why| format!("cannot make a folder: {why}"))?;
     let folder =
         std::path::absolute(folder).map_err(|why| format!("cannot use {folder}: {why}"))?;
     let wrong = shots(&SCREENS, stage.path(), &programs, &folder)?;
+    if !screens_only {
+        web::shots(&programs.join("baton"), &folder)?;
+    }
     if wrong.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

@@ -21,8 +21,8 @@ A stage that fails does not stop the others. The exit status is 0 if all that wa
 ";
 
 /// The stages that may be left out.
-const STAGES: [&str; 8] = [
-    "fmt", "clippy", "build", "tests", "web", "doc", "demo", "torture",
+const STAGES: [&str; 9] = [
+    "fmt", "clippy", "page", "build", "tests", "browser", "doc", "demo", "torture",
 ];
 
 /// What is tested between edits, and what that needs.
@@ -45,7 +45,12 @@ pub(crate) fn run(mut args: Args) -> Answer {
             known.join(", ")
         ));
     }
-    for (need, stage) in [("rustfmt", "fmt"), ("node", "web")] {
+    for (need, stage) in [
+        ("rustfmt", "fmt"),
+        ("node", "page"),
+        ("node", "browser"),
+        ("chromium", "browser"),
+    ] {
         if without.iter().any(|name| name == need) {
             without.push(stage.to_owned());
         }
@@ -110,11 +115,10 @@ fn all_stages<'a>(seen: &'a Seen<'_>) -> Vec<Stage<'a>> {
         stage("needs", None, || seen.look(None)),
         simple("fmt", "fmt --all --check"),
         simple("clippy", "clippy --workspace --all-targets -- -D warnings"),
+        stage("page", None, web::page),
         simple("build", "build --package baton --package shop"),
         stage("tests", Some("build"), || seen.test("--workspace")),
-        stage("web", Some("build"), || {
-            web::stage(!seen.absent().contains(&"chromium"))
-        }),
+        stage("browser", Some("page"), web::browser),
         stage("doc", None, doc),
         stage("demo", Some("build"), demo),
         stage("torture", Some("build"), torture::stage),

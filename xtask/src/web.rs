@@ -1,25 +1,66 @@
 //! The page in `web/`: installed, checked, built, tested and drawn with its own tools.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
+use crate::args::Args;
 use crate::{Answer, shell};
+
+pub(crate) const HELP: &str = "\
+cargo xtask page   installs what the page is made with, and builds it into web/dist
+
+Every build of the binary after it takes the page in. A binary that was built before has no
+page, and says so to whoever opens its room; all else works. Wants Node.js.
+";
+
+/// Builds the page.
+pub(crate) fn run(args: Args) -> Answer {
+    let (words, _) = args.rest()?;
+    match words.first() {
+        Some(word) => Err(format!("{word} means nothing here; see --help")),
+        None => build().map(|()| ExitCode::SUCCESS),
+    }
+}
 
 /// What `npm ci` leaves behind when it has finished.
 const INSTALLED: &str = "node_modules/.package-lock.json";
 
-/// The wire as the server's code has it, types, unit tests, build, and with `browser` the
-/// tests in a real Chromium.
-pub(crate) fn stage(browser: bool) -> Answer<()> {
+/// The wire as the server's code has it, types, unit tests, and the build that the binary
+/// takes in.
+pub(crate) fn page() -> Answer<()> {
     ready()?;
     npm(&["run", "--silent", "types:check"])?;
     npm(&["run", "--silent", "check"])?;
     npm(&["test", "--silent"])?;
-    npm(&["run", "--silent", "build"])?;
-    if !browser {
-        return Ok(());
-    }
-    npm(&["run", "--silent", "browser"])
+    build()
+}
+
+/// Builds the page, which every build of the binary after it takes in.
+pub(crate) fn build() -> Answer<()> {
+    ready()?;
+    npm(&["run", "--silent", "build"])
+}
+
+/// In a real Chromium: every page over made-up answers, then whole launches with the real
+/// binary and a browser for each person.
+pub(crate) fn browser() -> Answer<()> {
+    npm(&["run", "--silent", "browser"])?;
+    let baton = shell::built("baton", "dev")?;
+    shell::must(
+        command("npm")
+            .args(["run", "--silent", "launch"])
+            .env("BATON", baton),
+    )
+}
+
+/// Draws every page of a real handoff on its way to the review, one PNG each.
+pub(crate) fn shots(baton: &Path, folder: &Path) -> Answer<()> {
+    shell::must(
+        command("node")
+            .arg("tests/shots.js")
+            .arg(folder)
+            .env("BATON", baton),
+    )
 }
 
 /// Makes the page's types of the wire anew from the server's description of it.
