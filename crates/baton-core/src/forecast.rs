@@ -239,7 +239,7 @@ mod tests {
                 .map(|at| Duration::between(start(), at).as_millis() / 60_000)
         };
         assert_eq!(minutes(&[]), [16, 20, 30]);
-        assert_eq!(minutes(&[2.0; 20]), [40, 40, 40], "all took twice as long");
+        assert_eq!(minutes(&[2.0; 40]), [40, 40, 40], "all took twice as long");
         assert_eq!(
             minutes(&[f64::NAN, -1.0]),
             [16, 20, 30],
