@@ -8,7 +8,8 @@ use crate::stages::{Report, Stage};
 use crate::{Answer, needs, say, shell, torture, web};
 
 pub(crate) const HELP: &str = "\
-cargo xtask test [--without NAME]...   everything: needs, fmt, clippy, build, tests, web, doc, demo, torture
+cargo xtask test [--without NAME]...   everything: needs, fmt, clippy, page, build, tests, browser,
+                                       doc, demo, torture
 cargo xtask test --fast                fmt, tidy and the tests of the core: under two minutes
 
 needs   what must be installed (as root on Debian it is installed, else the command is named)
