@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn every_number_is_printed_and_makes_the_score() {
         let risk = changed("env", "API_URL", "http://a:80", "http://b:80");
-        assert_eq!(risk.says(), "64 = 80 (an address) × 0.8 (another value)");
+        assert_eq!(risk.says(), "65 = 81 (an address) × 0.8 (another value)");
         assert_eq!(risk.word(), "grave");
         let risk = changed(
             "packages",
@@ -217,6 +217,35 @@ mod tests {
         let extra = weigh(&name, Kind::Extra, secret, (None, None), false).score;
         let same = weigh(&name, Kind::SameSecret, secret, (None, None), false).score;
         assert!(same >= missing && missing > extra);
+    }
+
+    #[test]
+    fn what_nobody_filled_in_is_known_by_its_form() {
+        for (key, value) in [
+            ("site.quorum", "@ZK@"),
+            ("site.quorum", "ZK_QUORUM"),
+            ("site.hostname", "HOSTNAME"),
+            ("site.rootdir", "hdfs://@HDFS_PATH@/hbase/"),
+            ("site.parent", "/{{ PARENT }}"),
+        ] {
+            let of = nature::of_value(key, value);
+            assert_eq!(of.key, "placeholder", "{key} = {value}");
+        }
+        for (key, value) in [
+            ("mail.to", "a@shop.example, b@shop.example"),
+            ("auth.type", "SIMPLE"),
+            ("write.type", "TYPE_A"),
+            ("cache.kind", "MANKIND"),
+            ("site.quorum", "zk1"),
+            ("a.on", "ON"),
+        ] {
+            let of = nature::of_value(key, value);
+            assert_ne!(of.key, "placeholder", "{key} = {value}");
+        }
+        // An address that is not there weighs more than another missing value.
+        let base = |key, value| nature::of_value(key, value).base;
+        assert!(base("x.host", "@H@") > base("x.folder", "@F@"));
+        assert!(base("x.fs", "hdfs://a") > base("x.zk", "a:2181"));
     }
 
     #[test]

@@ -140,9 +140,26 @@ pub fn of_value(name: &str, value: &str) -> Nature {
     let last = last.to_ascii_lowercase();
     let named = |words: &[&str]| words.iter().any(|word| last.ends_with(word));
     let lower = value.to_ascii_lowercase();
-    let key = if is_placeholder(value) {
-        "placeholder"
-    } else if matches!(
+    let place = [
+        "host", "hostname", "quorum", "address", "url", "uri", "endpoint",
+    ];
+    if is_placeholder(value) || holds_placeholder(value) || names_itself(&last, value) {
+        // What should stand there matters as much as it would if it stood there.
+        let more = u32::from(named(&place) || value.contains("://"));
+        let placeholder = by_key("placeholder");
+        let base = placeholder.base + more;
+        return Nature {
+            base,
+            ..placeholder
+        };
+    }
+    if value.contains("://") && is_endpoint(value) {
+        // It names a protocol and often a path besides: more of it can be wrong.
+        let endpoint = by_key("endpoint");
+        let base = endpoint.base + 1;
+        return Nature { base, ..endpoint };
+    }
+    let key = if matches!(
         lower.as_str(),
         "true" | "false" | "yes" | "no" | "on" | "off"
     ) {
@@ -180,6 +197,31 @@ fn is_placeholder(value: &str) -> bool {
         inner.is_some_and(|inner| !inner.trim().is_empty() && !inner.contains(close))
     };
     marks.into_iter().any(within)
+}
+
+/// The same within a longer value: `hdfs://@HDFS_PATH@/hbase`.
+fn holds_placeholder(value: &str) -> bool {
+    let capital = |text: &str| {
+        let word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        text.bytes().all(word) && text.bytes().any(|b| b.is_ascii_uppercase())
+    };
+    [("@", "@"), ("[%", "%]"), ("{{", "}}")]
+        .into_iter()
+        .any(|(open, close)| {
+            value.match_indices(open).any(|(at, _)| {
+                let inner = value[at + open.len()..].split_once(close);
+                inner.is_some_and(|(inner, _)| capital(inner.trim()))
+            })
+        })
+}
+
+/// A variable in capitals that ends in the last word of its own key, `quorum =
+/// ZK_QUORUM`: whoever was to fill it in did not.
+fn names_itself(last: &str, value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let capitals = value.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+    let before = lower.strip_suffix(last);
+    last.len() > 3 && capitals && before.is_some_and(|text| text.is_empty() || text.ends_with('_'))
 }
 
 /// `scheme://…`, or `host:port`.
