@@ -124,6 +124,7 @@ fn weight(entry: &Entry) -> Weight {
         | Event::Paused { .. }
         | Event::RoleLost { .. }
         | Event::Escalated { .. }
+        | Event::BridgeLost { .. }
         | Event::WindowExtended { .. }
         | Event::RollbackCalled { .. }
         | Event::StopCalled { .. }
@@ -238,6 +239,17 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::RoleLost { role, gone, called } => lost(role, gone, called),
         Event::RoleCovered { role, by } => {
             format!("{} is covered: {} there", name(role), are(by))
+        }
+        Event::BridgeLost { bridge, because } => format!(
+            "The bridge {} does not get through{}",
+            name(bridge),
+            colon(Some(because))
+        ),
+        Event::BridgeBack { bridge, after } => {
+            format!(
+                "The bridge {} gets through again after {after}",
+                name(bridge)
+            )
         }
         Event::RollbackCalled { because } => {
             format!("{by} called the way back{}", colon(because.as_deref()))
@@ -400,7 +412,7 @@ pub(super) fn watched(plan: &Plan, step: &Option<StepId>) -> String {
 }
 
 /// A step's title; its id when the plan has no such step.
-pub(super) fn title(plan: &Plan, step: &StepId) -> String {
+pub(crate) fn title(plan: &Plan, step: &StepId) -> String {
     let written = plan.step(step).map(|step| name(&step.written.title));
     written
         .filter(|title| !title.is_empty())
@@ -417,7 +429,7 @@ pub(super) fn on(host: &HostName) -> String {
 }
 
 /// Name and version of what is released.
-pub(super) fn release(plan: &Plan) -> String {
+pub(crate) fn release(plan: &Plan) -> String {
     let contract = &plan.contract;
     format!(
         "{} {}",
