@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{About, Kind, Notice, Severity, id, id_of, lines, notice};
 use crate::event::{Event, FenceRole, Leg, Outcome, RunKind};
 use crate::handoff::plan::{Plan, Step};
-use crate::id::{Handle, NoticeId, Seq, StepId};
+use crate::id::{Handle, HandoffId, NoticeId, Seq, StepId};
 use crate::ledger::Entry;
 use crate::review::Feed;
 use crate::review::text::colon;
@@ -55,6 +55,11 @@ impl News {
         let last = self.last;
         *self = Self::new(plan);
         self.last = last;
+    }
+
+    /// The handoff it is about.
+    pub fn handoff(&self) -> HandoffId {
+        self.plan.handoff.clone()
     }
 
     /// The run that was read last, over or not.
