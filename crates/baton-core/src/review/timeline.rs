@@ -217,14 +217,6 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::Joined => format!("{by} came into the room"),
         Event::Left => format!("{by} left the room"),
         Event::Said { text } => format!("{by}: {}", line(text, super::text::TEXT_MOST)),
-        Event::Reported { says, contact } => format!(
-            "somebody reports a problem: {}{}",
-            line(says, super::text::TEXT_MOST),
-            contact.as_ref().map_or_else(String::new, |contact| format!(
-                " (reach them by {})",
-                line(contact, super::text::TEXT_MOST)
-            ))
-        ),
         Event::Talked { text } => format!("{by} recorded the talk{}", colon(Some(text))),
         // How sure somebody was is theirs: it is asked in confidence and never told.
         Event::Voted { go, because, .. } => {
@@ -239,17 +231,6 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::RoleLost { role, gone, called } => lost(role, gone, called),
         Event::RoleCovered { role, by } => {
             format!("{} is covered: {} there", name(role), are(by))
-        }
-        Event::BridgeLost { bridge, because } => format!(
-            "The bridge {} does not get through{}",
-            name(bridge),
-            colon(Some(because))
-        ),
-        Event::BridgeBack { bridge, after } => {
-            format!(
-                "The bridge {} gets through again after {after}",
-                name(bridge)
-            )
         }
         Event::RollbackCalled { because } => {
             format!("{by} called the way back{}", colon(because.as_deref()))
@@ -290,6 +271,32 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
             format!("{proven}{}", colon(Some(&trip.says())))
         }
         Event::Frozen { because } => format!("The run froze in place{}", colon(Some(because))),
+        event => return outside(event),
+    })
+}
+
+/// Sentences of those who are not in the room, and of what leads to them.
+fn outside(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Reported { says, contact } => format!(
+            "somebody reports a problem: {}{}",
+            line(says, super::text::TEXT_MOST),
+            contact.as_ref().map_or_else(String::new, |contact| format!(
+                " (reach them by {})",
+                line(contact, super::text::TEXT_MOST)
+            ))
+        ),
+        Event::BridgeLost { bridge, because } => format!(
+            "The bridge {} does not get through{}",
+            name(bridge),
+            colon(Some(because))
+        ),
+        Event::BridgeBack { bridge, after } => {
+            format!(
+                "The bridge {} gets through again after {after}",
+                name(bridge)
+            )
+        }
         _ => return None,
     })
 }

@@ -51,10 +51,9 @@ impl<'a> Server<'a> {
             _ => (place, usual),
         };
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        let domain = match host.parse::<IpAddr>() {
-            Ok(ip) => format!("[{ip}]"),
-            Err(_) => host.to_owned(),
-        };
+        // A bare address is no domain that a sender may bear everywhere.
+        let bare = host.parse::<IpAddr>().is_ok();
+        let domain = if bare { "localhost" } else { host };
         let from = from.map_or_else(|| format!("baton@{domain}"), ToOwned::to_owned);
         let from: Address = from
             .parse()

@@ -95,7 +95,7 @@ impl House {
     }
 
     /// What the ledger says of bridges.
-    fn of_bridges(&self) -> Vec<String> {
+    pub(crate) fn of_bridges(&self) -> Vec<String> {
         let entries = self.ledger().read(baton_core::id::Seq(0), 1000).unwrap();
         let said = entries.into_iter().filter_map(|entry| match entry.event {
             Event::BridgeLost { bridge, because } => Some(format!("lost {bridge}: {because}")),
