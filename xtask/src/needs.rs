@@ -8,7 +8,7 @@
 use crate::{Answer, say, shell};
 
 /// Everything, in one place.
-const NEEDS: [Need; 13] = [
+const NEEDS: [Need; 15] = [
     Need {
         name: "cc",
         probe: "echo '#include <stdio.h>' | cc -x c -fsyntax-only -",
@@ -80,6 +80,20 @@ const NEEDS: [Need; 13] = [
         may_lack: true,
     },
     Need {
+        name: "synapse",
+        probe: "target/python/bin/python -c 'import synapse'",
+        cure: Cure::Python("matrix-synapse==1.163.2"),
+        uses: "the test of bridges to Matrix",
+        may_lack: true,
+    },
+    Need {
+        name: "aiosmtpd",
+        probe: "target/python/bin/python -c 'import aiosmtpd'",
+        cure: Cure::Python("aiosmtpd==1.4.6"),
+        uses: "the tests of bridges by mail",
+        may_lack: true,
+    },
+    Need {
         name: "rustfmt",
         probe: "cargo fmt --version",
         cure: Cure::Rustup("rustfmt"),
@@ -119,6 +133,8 @@ struct Need {
 enum Cure {
     /// Names of Debian packages.
     Debian(&'static str),
+    /// A package of the Python index, in an environment of its own below `target`.
+    Python(&'static str),
     /// A component of the Rust toolchain.
     Rustup(&'static str),
     /// A program to be built by Cargo.
@@ -133,6 +149,10 @@ impl Cure {
                 "apt-get update".to_owned(),
                 format!("apt-get install -y --no-install-recommends {packages}"),
             ],
+            Self::Python(package) => vec![
+                "test -x target/python/bin/pip || python3 -m venv target/python".to_owned(),
+                format!("target/python/bin/pip install --quiet {package}"),
+            ],
             Self::Rustup(component) => vec![format!("rustup component add {component}")],
             Self::Cargo(program) => vec![format!("cargo install {program} --locked")],
         }
@@ -145,6 +165,7 @@ struct Powers {
     /// Root, and apt-get is there.
     debian: bool,
     rustup: bool,
+    python: bool,
 }
 
 /// The names that `--without` may take, beside those of stages.
@@ -176,6 +197,7 @@ pub(crate) fn unmet(only: Option<&[&str]>, without: &[String]) -> Vec<&'static s
     let powers = Powers {
         debian: rustix::process::geteuid().is_root() && shell::holds("command -v apt-get"),
         rustup: shell::holds("command -v rustup"),
+        python: shell::holds("python3 -c 'import venv, ensurepip'"),
     };
     for line in installation(&lacking, powers) {
         say::aside(&format!("installing: {line}\n"));
@@ -199,6 +221,7 @@ fn installation(lacking: &[&Need], powers: Powers) -> Vec<String> {
             Cure::Debian(_) => powers.debian,
             Cure::Rustup(_) => powers.rustup,
             Cure::Cargo(_) => true,
+            Cure::Python(_) => powers.python,
         };
         for line in need.cure.lines() {
             if can && !lines.contains(&line) {
@@ -270,6 +293,7 @@ mod tests {
         let all = Powers {
             debian: true,
             rustup: true,
+            python: true,
         };
         let lines = installation(&named(&["git", "ssh-keygen", "clippy"]), all);
         assert_eq!(
@@ -288,6 +312,7 @@ mod tests {
         let none = Powers {
             debian: false,
             rustup: false,
+            python: false,
         };
         assert!(installation(&named(&["git", "clippy"]), none).is_empty());
         let why = verdict(&["git", "cc"]).unwrap_err();

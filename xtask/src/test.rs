@@ -16,7 +16,7 @@ needs   what must be installed (as root on Debian it is installed, else the comm
 --without NAME   leaves out a stage, or a program this machine cannot have, and the tests
                  that need it (those with needs_NAME in their name):
                  git, ssh-keygen, sshd, prometheus, postgres, sqlite3, busybox, node, chromium,
-                 rustfmt, clippy, nextest
+                 synapse, aiosmtpd, rustfmt, clippy, nextest
 
 A stage that fails does not stop the others. The exit status is 0 if all that was asked passed.
 ";

@@ -298,6 +298,20 @@ pub enum Event {
         /// those before were called.
         after: Duration,
     },
+    /// A bridge of the room does not get through: what it has to tell waits.
+    BridgeLost {
+        /// Its kind and where it leads, for people.
+        bridge: String,
+        /// Why, without a word of a secret.
+        because: String,
+    },
+    /// A bridge that was lost gets through again.
+    BridgeBack {
+        /// Its kind and where it leads, for people.
+        bridge: String,
+        /// How long it did not.
+        after: Duration,
+    },
     /// The launch-lead lets a run go on past the end of its window.
     WindowExtended {
         /// Why.

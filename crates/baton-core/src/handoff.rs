@@ -16,6 +16,7 @@ mod hours;
 mod stands_for;
 pub(crate) mod waiver;
 
+mod bridges;
 mod check;
 mod parse;
 mod variables;

@@ -100,6 +100,8 @@ names! {
     AttemptId;
     /// One lesson of a review: `les_7f…`.
     LessonId;
+    /// One notice for a bridge, made of what it tells: `ntc_7f…`.
+    NoticeId;
 }
 
 /// The handle of Baton itself, as the author of what it records. No person of a

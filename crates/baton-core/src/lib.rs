@@ -27,3 +27,5 @@ pub mod gate;
 pub mod run;
 
 pub mod review;
+
+pub mod bridge;

@@ -32,7 +32,7 @@ pub mod lesson;
 
 mod story;
 
-mod text;
+pub(crate) mod text;
 
 #[cfg(test)]
 mod tests;

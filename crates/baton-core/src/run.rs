@@ -3,8 +3,9 @@
 //! `state` is the only place where a run's state changes ([`State::apply`]);
 //! `next` is the only place that chooses ([`next::next`]); a driver at the edge
 //! obeys. Resuming is the same loop on a longer log. `waits` says who has to do
-//! what, from the same state.
+//! what, from the same state, and `asked` says it in a sentence.
 
+pub mod asked;
 pub mod condition;
 pub mod next;
 pub mod order;
@@ -15,7 +16,7 @@ pub mod survey;
 pub mod waits;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use next::{Next, next};
 pub use state::{Illegal, State};

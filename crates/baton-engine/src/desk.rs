@@ -3,7 +3,6 @@
 //! to the ledger's head.
 
 pub mod agree;
-pub mod asked;
 pub mod blind;
 pub mod learn;
 pub mod parity;
@@ -39,6 +38,7 @@ use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
 pub use crate::real::{holder, is_gone};
+pub use baton_core::run::asked;
 pub use files::{Files, Sources};
 
 use crate::failure::{Failure, Kind};

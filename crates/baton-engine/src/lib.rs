@@ -25,3 +25,5 @@ pub mod collect;
 pub mod failure;
 
 pub mod desk;
+
+pub mod bridges;

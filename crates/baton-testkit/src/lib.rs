@@ -8,7 +8,8 @@
 //! [`bugs`] keeps all of that honest.
 //!
 //! It deliberately intercepts nothing: ledger and world are the two traits that
-//! the driver sees, implemented again.
+//! the driver sees, implemented again. What speaks HTTP is heard by a real
+//! [`receiver`], which fails as it is told to.
 
 pub mod choice;
 
@@ -41,3 +42,5 @@ pub mod overlap;
 pub mod seeds;
 
 pub mod hunt;
+
+pub mod receiver;

@@ -11,8 +11,8 @@ use std::ops::Deref;
 
 use super::contract::{AnswerKind, At, Contract, Criterion, Environment};
 use super::names::is_name;
-use super::variables;
 use super::yaml::{MAX_NOTES, Node};
+use super::{bridges, variables};
 use crate::diag::{Note, Span, brief, list, nearest};
 use crate::id::{BATON, EnvName, Handle};
 use crate::time::zone;
@@ -47,6 +47,7 @@ pub(super) fn check_in(contract: &Contract, tree: Option<&Node>) -> Vec<Note> {
     checker.expectations();
     checker.success();
     checker.waivers();
+    bridges::check(&mut checker);
     variables::check(&mut checker);
     let mut notes = checker.notes;
     notes.sort_by_key(|note| note.span.map(|span| (span.start, span.end)));

@@ -485,13 +485,24 @@ mod parity;
 
 impl Read for Bridge {
     fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
-        const KEYS: &[&str] = &["slack", "email", "webhook", "matrix"];
-        const NEXT: &str = "write one of slack, email, webhook and matrix, and what belongs to it";
+        const KEYS: &[&str] = &["slack", "email", "webhook", "matrix", "cdevents"];
+        const NEXT: &str =
+            "write one of slack, email, webhook, matrix and cdevents, and what belongs to it";
         let entry = one_entry(node, reader, KEYS, "a bridge to a channel", NEXT)?;
         match entry.key.as_str() {
             "slack" => read_keys!(reader, entry, Self::Slack { url }),
-            "email" => read_keys!(reader, entry, Self::Email { to, smtp, password }),
+            "email" => read_keys!(
+                reader,
+                entry,
+                Self::Email {
+                    to,
+                    smtp,
+                    from,
+                    password
+                }
+            ),
             "webhook" => read_keys!(reader, entry, Self::Webhook { url, secret }),
+            "cdevents" => read_keys!(reader, entry, Self::Cdevents { url, token }),
             _ => read_keys!(
                 reader,
                 entry,

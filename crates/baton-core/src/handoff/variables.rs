@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use super::check::Checker;
-use super::contract::{Bridge, Contract, Counter, Environment, Freeze, Host, Source};
+use super::contract::{Contract, Counter, Environment, Freeze, Host, Source};
 use super::plan::BATON_VARIABLES;
 use super::shell::{self, PROCESS_VARIABLES};
 use crate::diag::{brief, list, nearest};
@@ -277,14 +277,10 @@ impl Check<'_, '_> {
     fn bridges(&mut self, contract: &Contract, launch: &Scope<'_>) {
         let bridges = contract.room.defined().map(|room| room.notify.as_slice());
         for (at, bridge) in bridges.unwrap_or_default().iter().enumerate() {
-            let (key, text) = match bridge {
-                Bridge::Slack { .. } => continue,
-                Bridge::Email { smtp, .. } => ("email.smtp", smtp),
-                Bridge::Webhook { url, .. } => ("webhook.url", url),
-                Bridge::Matrix { server, .. } => ("matrix.server", server),
-            };
-            let place = format_args!("room.notify[{}].{key}", at + 1);
-            self.strict(launch, place, text, Where::Folder);
+            if let Some((key, text)) = bridge.address() {
+                let place = format_args!("room.notify[{}].{}.{key}", at + 1, bridge.kind());
+                self.strict(launch, place, text, Where::Folder);
+            }
         }
     }
 }

@@ -5,14 +5,14 @@
 //! [`escape`] makes a Markdown reader show that line as it is.
 
 /// The most characters of a sentence somebody else wrote.
-pub(super) const TEXT_MOST: usize = 500;
+pub(crate) const TEXT_MOST: usize = 500;
 /// The most characters of a name or title.
 pub(super) const NAME_MOST: usize = 80;
 
 /// The text as one line of at most `most` characters: white space and control
 /// characters become single spaces, marks that turn or hide text are dropped,
 /// and what was cut off is shown by `…`.
-pub(super) fn line(text: &str, most: usize) -> String {
+pub(crate) fn line(text: &str, most: usize) -> String {
     let mut out = String::new();
     let (mut chars, mut gap) = (0, false);
     for c in text.chars().filter(|c| !hidden(*c)) {
@@ -36,7 +36,7 @@ pub(super) fn line(text: &str, most: usize) -> String {
 }
 
 /// A name or title, as one short line.
-pub(super) fn name(text: &str) -> String {
+pub(crate) fn name(text: &str) -> String {
     line(text, NAME_MOST)
 }
 
@@ -46,7 +46,7 @@ pub(super) fn reason(text: &str) -> String {
 }
 
 /// A reason to follow a sentence: `: the disk is full`; nothing without one.
-pub(super) fn colon(because: Option<&str>) -> String {
+pub(crate) fn colon(because: Option<&str>) -> String {
     match because.map(reason) {
         Some(because) if !because.is_empty() => format!(": {because}"),
         _ => String::new(),

@@ -124,6 +124,7 @@ fn weight(entry: &Entry) -> Weight {
         | Event::Paused { .. }
         | Event::RoleLost { .. }
         | Event::Escalated { .. }
+        | Event::BridgeLost { .. }
         | Event::WindowExtended { .. }
         | Event::RollbackCalled { .. }
         | Event::StopCalled { .. }
@@ -216,14 +217,6 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
         Event::Joined => format!("{by} came into the room"),
         Event::Left => format!("{by} left the room"),
         Event::Said { text } => format!("{by}: {}", line(text, super::text::TEXT_MOST)),
-        Event::Reported { says, contact } => format!(
-            "somebody reports a problem: {}{}",
-            line(says, super::text::TEXT_MOST),
-            contact.as_ref().map_or_else(String::new, |contact| format!(
-                " (reach them by {})",
-                line(contact, super::text::TEXT_MOST)
-            ))
-        ),
         Event::Talked { text } => format!("{by} recorded the talk{}", colon(Some(text))),
         // How sure somebody was is theirs: it is asked in confidence and never told.
         Event::Voted { go, because, .. } => {
@@ -278,6 +271,32 @@ fn room_or_course(event: &Event, by: &str) -> Option<String> {
             format!("{proven}{}", colon(Some(&trip.says())))
         }
         Event::Frozen { because } => format!("The run froze in place{}", colon(Some(because))),
+        event => return outside(event),
+    })
+}
+
+/// Sentences of those who are not in the room, and of what leads to them.
+fn outside(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Reported { says, contact } => format!(
+            "somebody reports a problem: {}{}",
+            line(says, super::text::TEXT_MOST),
+            contact.as_ref().map_or_else(String::new, |contact| format!(
+                " (reach them by {})",
+                line(contact, super::text::TEXT_MOST)
+            ))
+        ),
+        Event::BridgeLost { bridge, because } => format!(
+            "The bridge {} does not get through{}",
+            name(bridge),
+            colon(Some(because))
+        ),
+        Event::BridgeBack { bridge, after } => {
+            format!(
+                "The bridge {} gets through again after {after}",
+                name(bridge)
+            )
+        }
         _ => return None,
     })
 }
@@ -400,7 +419,7 @@ pub(super) fn watched(plan: &Plan, step: &Option<StepId>) -> String {
 }
 
 /// A step's title; its id when the plan has no such step.
-pub(super) fn title(plan: &Plan, step: &StepId) -> String {
+pub(crate) fn title(plan: &Plan, step: &StepId) -> String {
     let written = plan.step(step).map(|step| name(&step.written.title));
     written
         .filter(|title| !title.is_empty())
@@ -417,7 +436,7 @@ pub(super) fn on(host: &HostName) -> String {
 }
 
 /// Name and version of what is released.
-pub(super) fn release(plan: &Plan) -> String {
+pub(crate) fn release(plan: &Plan) -> String {
     let contract = &plan.contract;
     format!(
         "{} {}",

@@ -104,7 +104,7 @@ fn withheld(contract: &Contract) -> BTreeSet<String> {
     let environments = contract.environments.values();
     let declared = environments.flat_map(|place| place.secrets.values());
     let bridges = contract.room.defined().into_iter();
-    let bridges = bridges.flat_map(|room| room.notify.iter().filter_map(needs));
+    let bridges = bridges.flat_map(|room| room.notify.iter().filter_map(Bridge::secret));
     let references = declared.chain(bridges);
     references
         .filter_map(|reference| match reference {
@@ -112,16 +112,6 @@ fn withheld(contract: &Contract) -> BTreeSet<String> {
             SecretRef::File(_) | SecretRef::Command(_) => None,
         })
         .collect()
-}
-
-/// What a bridge needs to speak on its channel.
-fn needs(bridge: &Bridge) -> Option<&SecretRef> {
-    match bridge {
-        Bridge::Slack { url } => Some(url),
-        Bridge::Email { password, .. } => password.as_ref(),
-        Bridge::Webhook { secret, .. } => Some(secret),
-        Bridge::Matrix { token, .. } => Some(token),
-    }
 }
 
 /// The order that reads a counter on a host: what it prints at last are two

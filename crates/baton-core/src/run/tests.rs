@@ -2,7 +2,7 @@
 
 mod asked;
 mod staffed;
-mod toy;
+pub(crate) mod toy;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod attempt;
+mod bridges;
 mod counted;
 mod crowd;
 mod explorer;
+mod needs_aiosmtpd;
 mod needs_postgres;
 mod needs_sshd;
+mod needs_synapse;
 mod real;
 mod sshd;

@@ -21,6 +21,7 @@ use signal_hook::iterator::Signals;
 use crate::commands::join::Seat;
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
+use baton_engine::bridges::{Post, Untold};
 use baton_engine::desk::asked::asked;
 use baton_engine::desk::{Desk, holder, talk};
 use baton_engine::failure::Failure;
@@ -28,6 +29,10 @@ use baton_engine::failure::Failure;
 /// What is said when the run is paused and a command is under way.
 const UNDER_WAY: &str =
     "what is under way is seen to its end first; Ctrl-C again leaves it running by itself";
+
+/// How long the bridges may take to say how it went: a few tries, and short
+/// enough that nobody thinks Baton hangs.
+const LAST_WORDS: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Drives a run until it is over, frozen, or the person here leaves, which
 /// `ctrl_c` says: listened to since before the run was there to be driven.
@@ -71,6 +76,8 @@ pub(crate) fn drive(
         // What was told before is not told again, but what follows needs it.
         &mut |entry| drop(feed.borrow_mut().take(entry)),
     )?;
+    // The bridges of the room tell what happens, and a run waits for none of them.
+    let post = Post::start(&desk.settings, None);
     let (halted, state) = driver.drive()?;
     desk.catch_up()?;
     let exit = exit_of(&halted, &state);
@@ -79,6 +86,7 @@ pub(crate) fn drive(
     } else {
         report(out, &halted, &state);
     }
+    last_words(out, post);
     Ok(exit)
 }
 
@@ -86,6 +94,21 @@ pub(crate) fn drive(
 pub(crate) fn aside(desk: &mut Desk, out: &Out) -> Result<Exit, Failure> {
     let (run, me) = (desk.open_run()?, desk.signer()?);
     drive(desk, out, &run, &me, interrupts()?)
+}
+
+/// Lets the bridges say how it went, and says which did not get through.
+fn last_words(out: &Out, post: Post) {
+    for untold in post.finish(LAST_WORDS) {
+        let Untold {
+            bridge,
+            notices,
+            because,
+        } = untold;
+        let what = if notices == 1 { "notice" } else { "notices" };
+        out.progress(&format!(
+            "{notices} {what} for the bridge {bridge} could not be sent: {because}; whoever drives the run next sends it"
+        ));
+    }
 }
 
 /// How often the person at the terminal asks to stop.

@@ -14,6 +14,7 @@ use crate::commands::join::Seat;
 use crate::commands::{check, drive, serve};
 use crate::exit::Exit;
 use crate::render::{Out, Tone};
+use baton_engine::bridges::Post;
 use baton_engine::desk::blind::open_answers;
 use baton_engine::desk::{Desk, draw};
 use baton_engine::failure::{Failure, Kind};
@@ -91,6 +92,8 @@ pub(crate) fn launch(
     let mut ctrl_c = drive::interrupts()?;
     let _room = serve::beside(desk, out, asked)?;
     let mut room = Room::default();
+    // A no-go is heard outside while the room fills.
+    let post = Post::start(&desk.settings, None);
     loop {
         let (verdict, release) = room.fills(desk, &told, no_wait, &mut ctrl_c)?;
         if verdict.verdict != Answer::Ready {
@@ -113,7 +116,7 @@ pub(crate) fn launch(
         contract.release.version.value,
         told.paint(desk.plan.environment.as_str(), Tone::Strong)
     ));
-    drop(seat);
+    drop((seat, post));
     drive::drive(desk, out, &run, &me, ctrl_c)
 }
 

@@ -5,6 +5,8 @@
 
 mod env;
 
+mod bridges;
+
 mod edge;
 
 mod gate;

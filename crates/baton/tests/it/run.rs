@@ -82,7 +82,7 @@ fn did(env: &TestEnv) -> Vec<String> {
 }
 
 /// Two steps, the first of which waits at a gate as long as there is one.
-fn gated() -> TestEnv {
+pub(crate) fn gated() -> TestEnv {
     let env = with(
         &[
             step(
@@ -101,7 +101,7 @@ fn gated() -> TestEnv {
 }
 
 /// Waits until the step stands at the gate, and lets it through when dropped.
-fn at_the_gate(env: &TestEnv) -> fs::File {
+pub(crate) fn at_the_gate(env: &TestEnv) -> fs::File {
     let gate = env.work().join("gate");
     // Opening blocks until the step has opened the other end.
     let open = OpenOptions::new().write(true).open(&gate).unwrap();

@@ -97,6 +97,39 @@ fn kinds() {
 }
 
 #[test]
+fn bridges() {
+    check(
+        &[
+            (
+                "smtp: \"smtp://mail.shop.example:587\"",
+                "smtp: \"smtp://me:hunter2@mail.shop.example:587\"",
+            ),
+            (
+                "smtp: \"smtp://mail.shop.example:587\"",
+                "smtp: mail.shop.example",
+            ),
+            ("to: [ops@shop.example]", "to: []"),
+            ("to: [ops@shop.example]", "to: [ops]"),
+            (
+                "to: [ops@shop.example], ",
+                "to: [ops@shop.example], from: Baton, ",
+            ),
+            (
+                "url: \"https://hooks.shop.example/baton\"",
+                "url: \"https://token:hunter2@hooks.shop.example/baton\"",
+            ),
+            (
+                "url: \"https://hooks.shop.example/baton\"",
+                "url: \"https://$HOOKS/baton\"",
+            ),
+            ("room: \"#launch:shop.example\"", "room: launch"),
+            ("token: { env: MATRIX_TOKEN }", "token: syt_hunter2"),
+        ],
+        expect_file!["../testdata/notes/bridges.txt"],
+    );
+}
+
+#[test]
 fn nobody_is_called_baton() {
     let said = notes(&SHOP.replace("omar", "baton"));
     let said: Vec<&str> = said.iter().map(|note| note.says.as_str()).collect();

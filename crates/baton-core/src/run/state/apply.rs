@@ -225,6 +225,8 @@ fn talk(event: &Event) -> bool {
             | Event::Left
             | Event::Voted { .. }
             | Event::ConfidenceOpened { .. }
+            | Event::BridgeLost { .. }
+            | Event::BridgeBack { .. }
     )
 }
 

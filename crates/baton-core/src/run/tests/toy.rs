@@ -18,14 +18,14 @@ use crate::run::state::Mode;
 use crate::run::waits::{Ask, waits};
 use crate::run::{Illegal, Next, State, next};
 
-pub(super) const START: i64 = 1_700_000_000;
+pub(crate) const START: i64 = 1_700_000_000;
 
-pub(super) fn at(seconds: i64) -> Timestamp {
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(START + seconds).unwrap()
 }
 
 /// A step after the one before, on `h0`, with run and undo; `other` goes over it.
-pub(super) fn step(id: &str, after: &[&str], other: Value) -> Value {
+pub(crate) fn step(id: &str, after: &[&str], other: Value) -> Value {
     let fence = |body: &str| json!({ "lang": "sh", "body": body, "line": 1 });
     let mut step = json!({
         "id": id, "title": id, "phase": null, "line": 1,
@@ -41,14 +41,14 @@ pub(super) fn step(id: &str, after: &[&str], other: Value) -> Value {
     step
 }
 
-pub(super) fn merge(onto: &mut Value, other: Value) {
+pub(crate) fn merge(onto: &mut Value, other: Value) {
     let Value::Object(other) = other else { return };
     for (key, value) in other {
         onto[key] = value;
     }
 }
 
-pub(super) fn plan(steps: Vec<Value>, contract: Value) -> Plan {
+pub(crate) fn plan(steps: Vec<Value>, contract: Value) -> Plan {
     let host = json!({ "ssh": null, "dir": ".", "vars": {} });
     let person = |name: &str| json!({ "name": name, "email": null, "zone": null, "hours": null, "key": null });
     let hosts: BTreeMap<String, Value> = (0..8).map(|h| (format!("h{h}"), host.clone())).collect();
@@ -82,19 +82,20 @@ pub(super) fn plan(steps: Vec<Value>, contract: Value) -> Plan {
 }
 
 /// A run whose commands end as they are told to, and what it did.
-pub(super) struct Toy {
-    pub(super) state: State,
-    pub(super) now: Timestamp,
-    pub(super) seq: u64,
-    pub(super) begun: BTreeSet<AttemptId>,
+pub(crate) struct Toy {
+    pub(crate) state: State,
+    pub(crate) now: Timestamp,
+    pub(crate) seq: u64,
+    pub(crate) begun: BTreeSet<AttemptId>,
     /// Ends that are not a success, by `ROLE STEP HOST`; each is used once.
-    pub(super) ends: Vec<(&'static str, Ending)>,
-    pub(super) outputs: BTreeMap<&'static str, (&'static str, &'static str)>,
-    pub(super) did: Vec<String>,
+    pub(crate) ends: Vec<(&'static str, Ending)>,
+    pub(crate) outputs: BTreeMap<&'static str, (&'static str, &'static str)>,
+    pub(crate) did: Vec<String>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl Toy {
-    pub(super) fn new(what: RunKind, plan: Plan, terms: impl FnOnce(&mut RunTerms)) -> Self {
+    pub(crate) fn new(what: RunKind, plan: Plan, terms: impl FnOnce(&mut RunTerms)) -> Self {
         let digest = Digest::of(b"other");
         let mut opened = RunTerms {
             what,
@@ -118,6 +119,7 @@ impl Toy {
             ends: Vec::new(),
             outputs: BTreeMap::new(),
             did: Vec::new(),
+            entries: vec![entry],
         };
         let holder = "here".to_owned();
         let epoch = Epoch(1);
@@ -125,37 +127,41 @@ impl Toy {
         toy
     }
 
-    pub(super) fn launch(steps: Vec<Value>) -> Self {
+    pub(crate) fn launch(steps: Vec<Value>) -> Self {
         Self::new(RunKind::Launch, plan(steps, json!({})), |_| {})
     }
 
-    pub(super) fn rehearsal(steps: Vec<Value>) -> Self {
+    pub(crate) fn rehearsal(steps: Vec<Value>) -> Self {
         Self::new(RunKind::Rehearsal, plan(steps, json!({})), |_| {})
     }
 
-    pub(super) fn failing(mut self, what: &'static str) -> Self {
+    pub(crate) fn failing(mut self, what: &'static str) -> Self {
         self.ends.push((what, Ending::Exited { code: 1 }));
         self
     }
 
     /// What is said has to be legal.
-    pub(super) fn say(&mut self, by: &str, event: Event) {
+    pub(crate) fn say(&mut self, by: &str, event: Event) {
         self.try_say(by, event).unwrap();
     }
 
     /// What is illegal leaves the state as it was.
-    pub(super) fn try_say(&mut self, by: &str, event: Event) -> Result<(), Illegal> {
+    pub(crate) fn try_say(&mut self, by: &str, event: Event) -> Result<(), Illegal> {
         let before = format!("{:?}", self.state);
-        let said = self.state.apply(&entry(self.seq + 1, self.now, by, event));
+        let entry = entry(self.seq + 1, self.now, by, event);
+        let said = self.state.apply(&entry);
         match &said {
-            Ok(()) => self.seq += 1,
+            Ok(()) => {
+                self.seq += 1;
+                self.entries.push(entry);
+            }
             Err(why) => assert_eq!(before, format!("{:?}", self.state), "after {why}"),
         }
         said
     }
 
     /// Goes on until the run waits or halts.
-    pub(super) fn go(&mut self) -> Next {
+    pub(crate) fn go(&mut self) -> Next {
         for _ in 0..500 {
             match next(&self.state, &self.begun, self.now) {
                 Next::Record(event) => {
@@ -174,12 +180,12 @@ impl Toy {
     }
 
     /// Goes on until the run waits, for however long.
-    pub(super) fn waits(&mut self) {
+    pub(crate) fn waits(&mut self) {
         let next = self.go();
         assert!(matches!(next, Next::Wait(_)), "{next:?}");
     }
 
-    pub(super) fn begin(&mut self, step: StepId, host: HostName, role: FenceRole) {
+    pub(crate) fn begin(&mut self, step: StepId, host: HostName, role: FenceRole) {
         let attempt = AttemptId::from(format!("a{:05}", self.seq).as_str());
         let epoch = self.state.epoch;
         let event = Event::AttemptStarted {
@@ -192,7 +198,7 @@ impl Toy {
         self.say("baton", event);
     }
 
-    pub(super) fn carry_out(&mut self, attempt: AttemptId) {
+    pub(crate) fn carry_out(&mut self, attempt: AttemptId) {
         let (step, host, role) = self.state.attempt(&attempt).unwrap();
         let what = format!("{} {} {host}", role.word(), step.id());
         let planned = self.ends.iter().position(|(meant, _)| *meant == what);
@@ -242,28 +248,28 @@ impl Toy {
         }
     }
 
-    pub(super) fn did(&self) -> Vec<&str> {
+    pub(crate) fn did(&self) -> Vec<&str> {
         self.did.iter().map(String::as_str).collect()
     }
 
-    pub(super) fn outcome(&self) -> Option<Outcome> {
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
         self.state.ended().map(|(outcome, _)| outcome)
     }
 
-    pub(super) fn frozen(&self) -> &str {
+    pub(crate) fn frozen(&self) -> &str {
         match &self.state.mode {
             Mode::Frozen { because } => because,
             other => panic!("{other:?} after {:?}", self.did),
         }
     }
 
-    pub(super) fn asks(&self) -> Vec<Ask> {
+    pub(crate) fn asks(&self) -> Vec<Ask> {
         let waits = waits(&self.state, self.now);
         waits.into_iter().map(|waiting| waiting.ask).collect()
     }
 }
 
-pub(super) fn entry(seq: u64, at: Timestamp, by: &str, event: Event) -> Entry {
+pub(crate) fn entry(seq: u64, at: Timestamp, by: &str, event: Event) -> Entry {
     let draft = Draft {
         at,
         by: Handle::from(by),

@@ -1,14 +1,16 @@
 //! What people are asked, as sentences: the same in a terminal and on the page.
 
-use baton_core::run::waits::{Ask, Waiting};
+use crate::diag::list;
+
+use super::waits::{Ask, Waiting};
 
 /// What a person is asked, as a sentence, and the command that answers.
 pub fn asked(waiting: &Waiting) -> (String, Option<String>) {
-    let who = baton_core::diag::list(&waiting.people, 4).replace(" and ", " or ");
+    let who = list(&waiting.people, 4).replace(" and ", " or ");
     let step = waiting.step.as_ref().map_or("", |step| step.as_str());
     let hosts = match waiting.hosts.as_slice() {
         [] => String::new(),
-        hosts => format!(" on {}", baton_core::diag::list(hosts, 6)),
+        hosts => format!(" on {}", list(hosts, 6)),
     };
     match &waiting.ask {
         Ask::Do { tasks } => {
@@ -58,7 +60,7 @@ pub fn asked(waiting: &Waiting) -> (String, Option<String>) {
             )
         }
         Ask::Cover { roles } => {
-            let roles = baton_core::diag::list(roles, 4);
+            let roles = list(roles, 4);
             (
                 format!("the run pauses: nobody for {roles} is in the room; {who} is called"),
                 Some("baton join".to_owned()),
