@@ -32,15 +32,17 @@ use baton_engine::collect::fingerprint;
 use sshd::Sshd;
 
 const HOSTS: [&str; 3] = ["web1", "web2", "web3"];
+/// Where a server has its programs: shims of a developer's machine cost seconds.
+const TOOLS: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const FILES: usize = 200;
 const READINGS: usize = 7;
 
 fn main() {
-    let sshd = Sshd::new();
+    let sshd = Sshd::with_tools(TOOLS);
     let config = sshd.path("work/config");
     fs::create_dir(&config).unwrap();
     for n in 0..FILES {
-        let text = format!("workers = {n}\n[db]\nhost = \"db{n}.internal\"\npool = 10\n");
+        let text = format!("workers = {n}\n[db]\nhost = \"localhost\"\npool = 10\n");
         fs::write(config.join(format!("part{n}.toml")), text).unwrap();
     }
     let far = |name: &str| sshd.host(name);
@@ -66,10 +68,11 @@ fn survey(host: impl Fn(&str) -> Host) -> Survey {
         run: "uname -r".to_owned(),
     });
     let hosts = HOSTS.map(|name| {
-        let vars = BTreeMap::from([("APP_MODE".to_owned(), "release".to_owned())]);
+        let vars = [("APP_MODE", "release"), ("PATH", TOOLS)];
+        let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let site = Site {
             host: host(name),
-            vars,
+            vars: vars.into(),
             declared: BTreeSet::from(["APP_MODE".to_owned()]),
             collectors: asked.clone(),
         };
