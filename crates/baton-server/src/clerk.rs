@@ -6,13 +6,19 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use baton_core::id::Digest;
+use baton_core::id::{Digest, Seq};
 use baton_engine::desk::{Desk, Settings};
 use baton_engine::failure::{Failure, Kind};
+use baton_store::Log as _;
 use tokio::sync::oneshot;
+
+use crate::view::history;
+use crate::wire::History;
 
 /// How long a release that was read stands for what it is.
 const RELEASE_KEPT: Duration = Duration::from_secs(2);
+/// How long a history stands while nothing is appended.
+const HISTORY_KEPT: Duration = Duration::from_secs(60);
 
 type Job = Box<dyn FnOnce(Result<&mut Table, Failure>) + Send>;
 
@@ -25,6 +31,8 @@ pub(crate) struct Table {
     broken: Option<Failure>,
     /// The release as it was read last, and when.
     release: Option<(Instant, Result<Digest, String>)>,
+    /// The history as it was folded last: to which entry, and when.
+    history: Option<(Seq, Instant, History)>,
 }
 
 /// When both files were written, and how long they are.
@@ -40,6 +48,7 @@ impl Table {
             desk,
             broken: None,
             release: None,
+            history: None,
         })
     }
 
@@ -77,6 +86,22 @@ impl Table {
         Ok(release)
     }
 
+    /// How the handoff came to where it stands, folded again only when something was
+    /// appended or a minute has passed: it reads the whole ledger.
+    pub(crate) fn history(&mut self) -> Result<History, Failure> {
+        let release = self.release()?;
+        let head = self.desk()?.log.head()?.0;
+        if let Some((of, at, history)) = &self.history
+            && *of == head
+            && at.elapsed() < HISTORY_KEPT
+        {
+            return Ok(history.clone());
+        }
+        let history = history::of(self.desk()?, release)?;
+        self.history = Some((head, Instant::now(), history.clone()));
+        Ok(history)
+    }
+
     /// Lays the desk anew when the files have changed; whether they had.
     pub(crate) fn freshen(&mut self) -> bool {
         let now = stamp(&self.settings, &self.desk);
@@ -90,6 +115,7 @@ impl Table {
                 self.stamp = stamp(&self.settings, &self.desk);
                 self.broken = None;
                 self.release = None;
+                self.history = None;
             }
             Err(failure) => self.broken = Some(failure),
         }

@@ -30,6 +30,8 @@ use crate::seats::Seats;
 const HEAD_MOST: Duration = Duration::from_secs(10);
 /// How much of a request's head is taken: 16 KiB.
 const HEAD_BYTES_MOST: usize = 16 * 1024;
+/// How long a room on this machine may take to answer the door.
+const KNOCK: Duration = Duration::from_millis(500);
 /// The file that says where the room is.
 const SIGN: &str = "room.address";
 /// How often the watchers are counted, and empty seats looked at.
@@ -164,7 +166,7 @@ pub fn address_of(desk: &Desk) -> Option<String> {
         .parse::<SocketAddr>()
         .ok()?;
     // One that died left its sign.
-    TcpStream::connect_timeout(&reachable(at), HEAD_MOST).ok()?;
+    TcpStream::connect_timeout(&reachable(at), KNOCK).ok()?;
     Some(for_people(at))
 }
 

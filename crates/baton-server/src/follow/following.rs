@@ -246,12 +246,14 @@ impl<'a> Following<'a> {
                 self.take(entry)?;
             }
         }
+        if turned.is_some() {
+            self.publish_outside()?;
+        }
         if self.head != before {
             self.show_all()?;
         }
         if let Some(seq) = turned {
             self.renew_next()?;
-            self.publish_outside()?;
             let turn = HandoffTurn { seq: seq.0 };
             self.everywhere(&frame("handoff", Some(seq.0), &turn));
         }

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 
 use super::Answer;
 use super::guard::{Me, who};
+use crate::clerk::Table;
 use crate::follow::{Ask, Line, Printed};
 use crate::refusal::Refusal;
 use crate::room::Shop;
@@ -21,7 +22,7 @@ use crate::tail;
 use crate::view::board::{Board, NEXT};
 use crate::view::review::{kind, outcome as outcome_word};
 use crate::view::run::people;
-use crate::view::{handoff as handoff_view, history as history_view, measures as measures_view};
+use crate::view::{handoff as handoff_view, measures as measures_view};
 use crate::view::{parity as parity_view, plan as plan_view, review as review_view};
 use crate::wire::{self, EndedView, OutputView, RunRow, RunView, Runs};
 
@@ -339,10 +340,7 @@ pub(crate) async fn handoff(
     (status = 200, body = wire::History), (status = "default", body = wire::Problem)
 ))]
 pub(crate) async fn history(State(shop): State<Arc<Shop>>, _me: Me) -> Answer<wire::History> {
-    let history = shop.reading.ask(|table| {
-        let release = table.release()?;
-        history_view::of(table.desk()?, release)
-    });
+    let history = shop.reading.ask(Table::history);
     Ok(Json(history.await?))
 }
 

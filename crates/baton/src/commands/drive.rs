@@ -25,6 +25,7 @@ use baton_engine::bridges::{Post, Untold};
 use baton_engine::desk::asked::asked;
 use baton_engine::desk::{Desk, holder, talk};
 use baton_engine::failure::Failure;
+use baton_server::address_of;
 
 /// What is said when the run is paused and a command is under way.
 const UNDER_WAY: &str =
@@ -65,6 +66,7 @@ pub(crate) fn drive(
         }
     };
     told.line(told.paint(zone(), Tone::Quiet));
+    let room = address_of(desk);
     let driver = Driver::take_telling(
         &mut desk.log,
         &mut world,
@@ -77,7 +79,7 @@ pub(crate) fn drive(
         &mut |entry| drop(feed.borrow_mut().take(entry)),
     )?;
     // The bridges of the room tell what happens, and a run waits for none of them.
-    let post = Post::start(&desk.settings, None);
+    let post = Post::start(&desk.settings, room);
     let (halted, state) = driver.drive()?;
     desk.catch_up()?;
     let exit = exit_of(&halted, &state);

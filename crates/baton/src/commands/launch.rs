@@ -18,6 +18,7 @@ use baton_engine::bridges::Post;
 use baton_engine::desk::blind::open_answers;
 use baton_engine::desk::{Desk, draw};
 use baton_engine::failure::{Failure, Kind};
+use baton_server::address_of;
 
 /// How often the room is looked at while somebody is missing.
 const LOOK: Duration = Duration::from_millis(200);
@@ -93,7 +94,7 @@ pub(crate) fn launch(
     let _room = serve::beside(desk, out, asked)?;
     let mut room = Room::default();
     // A no-go is heard outside while the room fills.
-    let post = Post::start(&desk.settings, None);
+    let post = Post::start(&desk.settings, address_of(desk));
     loop {
         let (verdict, release) = room.fills(desk, &told, no_wait, &mut ctrl_c)?;
         if verdict.verdict != Answer::Ready {

@@ -5,6 +5,7 @@ use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use baton_core::id::Handle;
+use baton_engine::bridges::Post;
 use baton_engine::desk::Desk;
 use baton_engine::failure::Failure;
 use baton_server::{Listen, Room, address_of, new_link};
@@ -22,6 +23,8 @@ const LOOK: std::time::Duration = std::time::Duration::from_millis(100);
 pub(crate) fn run(desk: &mut Desk, out: &Out, listen: Option<SocketAddr>) -> Result<Exit, Failure> {
     let mut ctrl_c = interrupts()?;
     let room = Room::open(desk, listen.map_or_else(Listen::default, Listen))?;
+    // What is said here is heard outside, also while no run is driven.
+    let _post = Post::start(&desk.settings, address_of(desk));
     show(desk, out, &room);
     if !out.json {
         out.text(
