@@ -6,6 +6,7 @@ mod judge;
 mod machine;
 mod measure;
 mod parity;
+mod room;
 mod run;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ parity three fingerprints of a million facts beside deepdiff, jsondiffpatch, com
        bench/parity
 run    what a step costs, and how soon a killed run goes on; beside it what others need,
        installed below target/bench-peers (--slow: ansible-core too)
+room   a word on ten thousand screens, beside the floor, axum's own events and nginx with nchan
 judge  false alarms and delays of the judge and of its peers' rules, simulated and recorded
 
 --json     one object { \"machine\": {...}, \"figures\": { \"key\": number } } instead of the table;
@@ -34,10 +36,14 @@ judge  false alarms and delays of the judge and of its peers' rules, simulated a
 /// Builds what it measures, and measures it.
 type Family = fn(&Ask) -> Answer<Vec<Figure>>;
 
-const FAMILIES: [(&str, Family); 4] = [
+const FAMILIES: [(&str, Family); 5] = [
     ("gate", |_| gate::measure(&shell::build_baton("release")?)),
     ("judge", |_| judge::measure()),
     ("parity", |_| parity::measure()),
+    ("room", |_| {
+        crate::web::build()?;
+        room::measure(&shell::build_baton("release")?)
+    }),
     ("run", |ask| {
         run::measure(&shell::build_baton("release")?, ask)
     }),

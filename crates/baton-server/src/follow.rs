@@ -59,6 +59,8 @@ pub(crate) enum Ask {
     Output(AttemptId, oneshot::Sender<Option<Printed>>),
     /// For the entry everything is folded to.
     Head(oneshot::Sender<u64>),
+    /// For the last line that was told of a run.
+    Told(RunId, oneshot::Sender<u64>),
     /// To keep a run at hand that somebody else folded.
     Adopt(Box<Board>, Vec<FeedLine>, oneshot::Sender<()>),
     /// How many watch a topic now, as the runtime counts them.

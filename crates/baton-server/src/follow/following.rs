@@ -183,6 +183,10 @@ impl<'a> Following<'a> {
                 let mut boards = self.runs.values().map(|kept| &kept.board);
                 let _gone = to.send(boards.find_map(|board| board.output(&attempt)));
             }
+            Ask::Told(run, to) => {
+                let lines = self.runs.get(&run).and_then(|kept| kept.lines.last());
+                let _gone = to.send(lines.map_or(0, |line| line.seq));
+            }
             Ask::Head(to) => {
                 let _gone = to.send(self.head.0);
             }

@@ -131,6 +131,8 @@ pub(crate) async fn seat(
     Json(asked): Json<SeatAsked>,
 ) -> Answer<SeatTaken> {
     let it = Arc::clone(&shop);
+    let run = asked.page.strip_prefix("/runs/").unwrap_or_default();
+    let run = RunId::from(run.split('/').next().unwrap_or_default());
     let kept = shop.saying.ask(move |table| {
         let desk = table.laid()?;
         let mut seats = locked(&it.seats);
@@ -141,7 +143,8 @@ pub(crate) async fn seat(
         }
     });
     kept.await?;
-    let seq = shop.follower.ask(Ask::Head).await.unwrap_or_default();
+    let seq = shop.follower.ask(|to| Ask::Told(run, to)).await;
+    let seq = seq.unwrap_or_default();
     Ok(Json(SeatTaken {
         seq,
         at: Timestamp::now(),

@@ -502,8 +502,8 @@ pub(crate) fn people(
     contract.people.iter().map(seat).collect()
 }
 
-/// What brings a page that shows `before` to `after`; nothing when only the
-/// clock went on.
+/// What brings a page that shows `before` to `after`; nothing when only clock
+/// and ledger went on.
 pub(crate) fn patch(before: &RunView, after: &RunView) -> Option<RunPatch> {
     fn changed<T: PartialEq + Clone>(before: &T, after: &T) -> Option<T> {
         (before != after).then(|| after.clone())
@@ -526,5 +526,9 @@ pub(crate) fn patch(before: &RunView, after: &RunView) -> Option<RunPatch> {
         watch: changed(&before.watch, &after.watch),
         poll: changed(&before.poll, &after.poll),
     };
-    (patch != RunPatch::default()).then_some(patch)
+    let only_seq = RunPatch {
+        seq: patch.seq,
+        ..RunPatch::default()
+    };
+    (patch != only_seq).then_some(patch)
 }

@@ -42,7 +42,7 @@ pub struct Problem {
 pub struct SeatAsked {
     /// Whether somebody can see the page.
     pub visible: bool,
-    /// Which page: one open tab, by a word of its own choosing.
+    /// Which page, by its path.
     #[serde(default)]
     pub page: String,
 }
@@ -50,7 +50,7 @@ pub struct SeatAsked {
 /// The seat is kept for six seconds more.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct SeatTaken {
-    /// The last entry this server has told its stream.
+    /// The last line that was told of the run whose page this is; 0 elsewhere.
     pub seq: u64,
     /// The server's clock.
     pub at: Timestamp,
