@@ -73,6 +73,7 @@ try {
   await pia.getByRole('button', { name: 'Approve' }).waitFor();
   await shoot('run-approving', run, '.next');
   await pia.getByRole('button', { name: 'Approve' }).click();
+  await lee.locator('.sticky').getByRole('checkbox').first().waitFor();
   for (const box of await lee.locator('.sticky').getByRole('checkbox').all()) await box.check();
   await lee.locator('.sticky').getByRole('button', { name: 'Done' }).click();
   await omar.getByRole('heading', { name: 'Measures' }).waitFor();

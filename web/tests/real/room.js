@@ -48,7 +48,7 @@ export async function held(page, name, because) {
 /** Goes to the launch that nobody opened yet. @param {{ page: import('playwright-core').Page }} person @param {{ url: string }} room */
 export async function toCome({ page }, room) {
   await page.goto(`${room.url}/runs/next`);
-  await page.getByRole('heading', { name: 'Go or no-go' }).waitFor();
+  await page.getByRole('region', { name: 'Your next action' }).getByText('Your turn.').waitFor();
 }
 
 /** @param {import('playwright-core').Page} page @param {'Go' | 'No-go'} word @param {number} confidence @param {string} [because] */

@@ -46,6 +46,10 @@ describe('the board', () => {
   it('asks for a vote by role, and is content with one for each', () => {
     const view = run('run_opening');
     expect(next(view, NOW, null)).toMatchObject({ head: 'Lee Novak or Dana Ito', sub: 'To vote go or no-go as communications' });
+    expect(well({ ...view, poll: { ...view.poll, talk_needed: null }, people: view.people.map((seat) => ({ ...seat, present: true })) }, NOW, 'UTC')).toMatchObject({
+      head: 'Nobody objects so far',
+      sub: '2 of 3 roles voted',
+    });
     const none = { ...view, poll: { ...view.poll, votes: view.poll.votes.map((vote) => ({ ...vote, go: null })) } };
     expect(next(none, NOW, null).head).toBe('Omar Diaz, Pia Lund and Lee Novak');
   });

@@ -4,7 +4,7 @@ import { time } from '../clock.svelte.ts';
 import { names } from '../names.svelte.ts';
 import { act, freshKey, Problem, read } from '../wire/api.ts';
 import { parse } from '../wire/parse.ts';
-import type { FeedLine, Hello, Me, OpenedFrame, OutputFrame, RunPatch, RunView, SeatsFrame } from '../wire/types.ts';
+import { NEXT, type FeedLine, type Hello, type Me, type OpenedFrame, type OutputFrame, type RunPatch, type RunView, type SeatsFrame } from '../wire/types.ts';
 import { heard, NO_OUTPUT, patched, told, type Output } from './fold.ts';
 import type { Frame } from './sse.ts';
 import { Stream } from './stream.ts';
@@ -29,6 +29,8 @@ class Room {
   problem = $state.raw<Problem | null>(null);
   /** Counts the server's "read the handoff again". */
   handoffTurn = $state(0);
+  /** The run that goes on, or else the launch to come. */
+  going = $state.raw<string>(NEXT);
   /** The run that was opened while this page looked on. */
   opened = $state.raw<string | null>(null);
   /** The server speaks of another version of itself: a reload brings its page. */

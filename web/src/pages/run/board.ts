@@ -148,7 +148,7 @@ export function next(run: RunView, now: number, me: string | null): Answer {
   if (wait !== undefined) {
     const names = wait.people.map((handle) => nameOf(run, handle, me));
     const others = run.waits.length > 1 ? ` · ${counted(run.waits.length - 1, 'more wait', 'more wait')}` : '';
-    return { state: 'waiting', head: capital(listed(names)), sub: `${capital(asked(wait, run))}${others}` };
+    return { state: 'waiting', head: capital(names.length > 3 ? listed(names) : either(names)), sub: `${capital(asked(wait, run))}${others}` };
   }
   const open = run.poll.open ? unvoted(run) : [];
   if (open.length > 0) {
@@ -203,7 +203,16 @@ export function well(run: RunView, now: number, zone: string): Answer {
   if (!run.driven && run.mode === 'going' && !run.poll.open) {
     return { state: 'unknown', head: 'Nobody drives', sub: 'Baton stopped here; resume goes on' };
   }
+  if (run.poll.open) return agreed(run);
   return time(run, now, zone);
+}
+
+/** Of a launch to come against which nobody speaks. */
+function agreed(run: RunView): Answer {
+  const all = new Set(run.poll.votes.map((vote) => vote.role).filter((role) => role !== '')).size;
+  const open = unvoted(run).length;
+  if (open > 0) return { state: 'waiting', head: 'Nobody objects so far', sub: `${all - open} of ${counted(all, 'role')} voted` };
+  return { state: 'go', head: 'All say go', sub: 'It begins when nothing else is missing' };
 }
 
 /** Of a run that is over: how long it took, or what is left of it where it did not succeed. */
