@@ -11,7 +11,13 @@ const UNBUILT: &str = "<!doctype html><html lang=en><meta charset=utf-8><title>B
 
 fn main() -> io::Result<()> {
     let built = Path::new("../../web/dist");
-    println!("cargo:rerun-if-changed=../../web/dist");
+    // A path that is not there would have this run, and all above it built, each time.
+    let watched = if built.exists() {
+        "../../web/dist"
+    } else {
+        "../../web"
+    };
+    println!("cargo:rerun-if-changed={watched}");
     println!("cargo:rerun-if-changed=build.rs");
     let out = std::env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("no OUT_DIR"))?;
     let page = Path::new(&out).join("page");
