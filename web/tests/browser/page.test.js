@@ -61,6 +61,7 @@ async function on({ width = 1280, dark = false }, play) {
   } finally {
     server.stage.instead.clear();
     server.stage.down = false;
+    server.stage.silent = false;
     server.stage.refused = 0;
     server.stage.behind.length = 0;
     server.stage.written.length = 0;
@@ -288,6 +289,7 @@ test('a stream that only falls silent is said not to be live, and opened again',
     await open(page, '/runs/run_launch');
     await page.getByText('Live', { exact: true }).waitFor();
     const opened = server.stage.opened;
+    server.stage.silent = true;
     server.stage.down = true;
     await page.clock.fastForward(11_000);
     assert.equal(await page.getByText('Live', { exact: true }).count(), 1);
@@ -391,6 +393,21 @@ test('a link brings one in, its word stays nowhere, and it works once', async ()
     await until(() => written().length === 3);
     assert.deepEqual(written().at(-1)?.body, { token: 'other-word' });
     assert.equal(page.url().includes('other-word'), false);
+  });
+});
+
+test('an answer that breaks off, and one that is not Baton’s, are told and not thrown', async () => {
+  await on({}, async (page) => {
+    await page.route('**/api/handoff', (route) => route.fulfill({ status: 200, contentType: 'text/html', body: '<h1>Sign in to the hotel</h1>' }));
+    await page.goto(`${server.url}/handoff`);
+    await page.getByText('What answers here is not Baton').waitFor();
+    await page.unroute('**/api/handoff');
+    await page.route('**/api/handoff', (route) => route.abort('connectionreset'));
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('The run itself goes on without this page.').first().waitFor();
+    await page.unroute('**/api/handoff');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.waitForSelector('#verdict');
   });
 });
 

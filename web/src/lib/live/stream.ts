@@ -75,7 +75,7 @@ export class Stream {
     if (this.#last !== null) headers['last-event-id'] = this.#last;
     const opening = setTimeout(() => stop.abort(), SILENCE_MS);
     const answer = await fetch(this.path, { headers, cache: 'no-store', signal: stop.signal }).finally(() => clearTimeout(opening));
-    if (!answer.ok || answer.body === null) throw await problemOf(answer);
+    if (!answer.ok || answer.body === null) throw problemOf({ status: answer.status, text: await answer.text() });
     if (turn !== this.#turn) return;
     this.#open = true;
     this.#heard = Date.now();

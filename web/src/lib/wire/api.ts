@@ -61,27 +61,45 @@ export function freshKey(): string {
 /** The keys of writes whose answer never came: sent again, even by another press, such a write is still the same one. */
 const unsettled = new Map<string, string>();
 
+/** What came back, read to its end. */
+export interface Answer {
+  status: number;
+  text: string;
+}
+
+function parsed<T>(text: string): T | null {
+  try {
+    return parse<T>(text);
+  } catch {
+    return null;
+  }
+}
+
 /** The refusal that `answer` carries, in the server's words. */
-export async function problemOf(answer: Response): Promise<Problem> {
-  const body = await answer
-    .text()
-    .then((text) => parse<Record<string, unknown>>(text))
-    .catch((): Record<string, unknown> => ({}));
+export function problemOf({ status, text: said }: Answer): Problem {
+  const body = parsed<Record<string, unknown>>(said) ?? {};
   const text = (key: string) => (typeof body[key] === 'string' ? body[key] : '');
   const hints = Array.isArray(body['hints']) ? body['hints'].filter((hint) => typeof hint === 'string') : [];
-  return new Problem(answer.status, text('title') || `Refused (${answer.status})`, text('detail'), text('code'), hints);
+  return new Problem(status, text('title') || `Refused (${status})`, text('detail'), text('code'), hints);
 }
 
 /** The answer, or null where none came: the network broke, or what stands before the server cannot reach it. */
-async function once(path: string, init: RequestInit): Promise<Response | null> {
-  const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => null);
-  return answer?.status === 502 || answer?.status === 504 ? null : answer;
+async function once(path: string, init: RequestInit): Promise<Answer | null> {
+  try {
+    const answer = await fetch(path, { ...init, signal: AbortSignal.timeout(ANSWER_MS) });
+    const text = await answer.text();
+    return answer.status === 502 || answer.status === 504 ? null : { status: answer.status, text };
+  } catch {
+    return null;
+  }
 }
 
-async function taken<T>(answer: Response): Promise<T> {
-  if (!answer.ok) throw await problemOf(answer);
-  const text = await answer.text();
-  return text === '' ? (undefined as T) : parse<T>(text);
+function taken<T>(answer: Answer): T {
+  if (answer.status >= 400) throw problemOf(answer);
+  if (answer.text === '') return undefined as T;
+  const value = parsed<T>(answer.text);
+  if (value === null) throw new Problem(answer.status, 'What answers here is not Baton', 'Something between this browser and Baton answers in its place.', 'room.strange', []);
+  return value;
 }
 
 async function get<T>(path: string): Promise<T> {
@@ -101,7 +119,7 @@ async function write<T>(method: 'POST' | 'DELETE', path: string, body: unknown =
     if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
     const answer = await sent(method, path, text, key);
     if (answer === null) continue;
-    open = answer.ok ? null : await problemOf(answer);
+    open = answer.status < 400 ? null : problemOf(answer);
     if (open !== null && isOpen(open)) continue;
     unsettled.delete(same);
     if (open !== null) throw open;
@@ -122,7 +140,7 @@ async function hint<T>(method: 'POST' | 'DELETE', path: string, body: unknown = 
   return taken<T>(answer);
 }
 
-function sent(method: 'POST' | 'DELETE', path: string, body: string, key: string): Promise<Response | null> {
+function sent(method: 'POST' | 'DELETE', path: string, body: string, key: string): Promise<Answer | null> {
   const headers = { accept: 'application/json', 'content-type': 'application/json', 'idempotency-key': key };
   return once(path, { method, headers, body });
 }
