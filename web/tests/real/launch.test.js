@@ -88,7 +88,7 @@ test('a launch: no-go and its talk, pause, a person lost and covered, taken over
     await sees(pia, /^Watching/);
     await pia.page.getByRole('heading', { name: 'Measures' }).waitFor();
     await omar.page.locator('.sticky').getByRole('button', { name: 'We take over' }).click({ timeout: 30_000 });
-    assert.equal(await launching.ended, 0);
+    assert.equal(await launching.ended, 0, launching.text());
     await sees(pia, 'Succeeded');
     await pia.page.getByRole('link', { name: 'Open the review' }).click();
     await sees(pia, /^Succeeded after/);
@@ -107,7 +107,7 @@ test('a launch is rolled back from a page, and everybody sees why', async () => 
     await lee.page.locator('#step-install').getByText('1 running').waitFor({ timeout: 20_000 });
     await held(pia.page, 'Roll back', 'Customers see both versions');
     await handoff.release('web2');
-    assert.equal(await launching.ended, 4);
+    assert.equal(await launching.ended, 4, launching.text());
     for (const person of [omar, lee]) {
       await sees(person, 'Rolled back');
       await sees(person, /Customers see both versions/);
