@@ -173,7 +173,7 @@ fn secrets(desk: &mut Desk, plan: &Plan, by: &Handle) -> Result<(), Failure> {
 
 fn measures(desk: &mut Desk, out: &Out, plan: &Plan, by: &Handle) -> Result<(), Failure> {
     let shell = Arc::new(desk.shell()?);
-    for measure in measures_due(plan, &desk.facts) {
+    for measure in measures_due(plan, &desk.facts, Timestamp::now()) {
         out.progress(&format!("asking for {}", measure.id.value));
         let event = Event::MeasureSeen {
             measure: measure.id.value.clone(),
