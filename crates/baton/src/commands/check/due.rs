@@ -194,7 +194,11 @@ fn blind(plan: &Plan, measure: &Measure, shell: &Arc<Shell>) -> Option<String> {
     }
     let every = match &measure.source {
         Source::Probe { every, .. } => *every,
-        Source::Prometheus { .. } | Source::Histogram { .. } | Source::Counter(_) => STEP,
+        Source::Prometheus { .. }
+        | Source::Histogram { .. }
+        | Source::Counter(_)
+        | Source::Postgres { .. }
+        | Source::Level(_) => STEP,
     };
     // What names no host is asked once.
     let mut asked_before = BTreeSet::new();
