@@ -55,7 +55,7 @@ const NEEDS: [Need; 15] = [
         name: "postgres",
         probe: "command -v psql && { command -v pg_ctl || ls /usr/lib/postgresql/*/bin/pg_ctl; }",
         cure: Cure::Debian("postgresql"),
-        uses: "the tests of facts of a PostgreSQL database",
+        uses: "the tests of facts and measures of a PostgreSQL database",
         may_lack: true,
     },
     Need {

@@ -56,3 +56,4 @@ pub use history::{Forecast, Learned};
 pub use judge::Judge;
 pub use series::{Counts, Detail, Level, Sample, Trouble};
 pub use terms::{Decision, Design, Effect, Finding, Kind, Measure, State, Terms, Verdict};
+pub(crate) use words::percent;

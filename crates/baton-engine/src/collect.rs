@@ -24,7 +24,9 @@ use baton_core::parity::secret::{Secrets, carries_secret, looks_secret};
 use baton_core::parity::{Collector, Fact, FactName, HostFacts, LayerStatus, Pattern, Value};
 
 pub use environment::fingerprint;
+pub(crate) use here::session;
 pub use key::ledger_key;
+pub(crate) use run::here as run_here;
 
 use baton_core::run::order::filled_from;
 

@@ -2,7 +2,7 @@
 //!
 //! Evidence of a criterion is bound to the release, to the criterion's own
 //! definition and to the environment it names; nothing else makes it stale.
-//! A measure counts once live data was seen for its present definition.
+//! A measure counts once live data was seen for its present definition, for a day.
 
 use serde::Serialize;
 
@@ -16,6 +16,10 @@ use crate::id::Digest;
 use crate::time::Duration;
 
 use jiff::Timestamp;
+
+/// How long it counts that a measure was seen to have live data: a day, as tests
+/// usually do. What it is asked over (a server, a port, a log) changes unseen.
+const SIGHT_LASTS: Duration = Duration::from_secs(24 * 3600);
 
 /// Asks the question and notes what speaks against a yes.
 pub(super) fn check(case: &Case<'_>, notes: &mut Vec<Note>) {
@@ -101,17 +105,31 @@ pub fn shown<'a>(
 }
 
 /// The success measures that have not been seen to have live data as they are
-/// now defined.
-pub fn measures_due<'a>(plan: &'a Plan, facts: &Facts) -> Vec<&'a Measure> {
+/// now defined, or not for a day.
+pub fn measures_due<'a>(plan: &'a Plan, facts: &Facts, now: Timestamp) -> Vec<&'a Measure> {
     let measures = plan.contract.success.defined().into_iter().flatten();
     measures
-        .filter(|measure| {
-            let seen = facts.measures.get(measure.id.as_str());
-            seen.is_none_or(|seen| {
-                seen.blind.is_some() || seen.definition != measure_definition(plan, measure)
-            })
-        })
+        .filter(|measure| unseen(plan, facts, now, measure).is_some())
         .collect()
+}
+
+/// Why a measure does not count, to follow its name; `None` when it does.
+fn unseen(plan: &Plan, facts: &Facts, now: Timestamp, measure: &Measure) -> Option<String> {
+    let Some(seen) = facts.measures.get(measure.id.as_str()) else {
+        return Some("has not been asked for live data yet.".to_owned());
+    };
+    if seen.definition != measure_definition(plan, measure) {
+        return Some(
+            "has not been asked for live data since it or its environment changed.".to_owned(),
+        );
+    }
+    if let Some(why) = &seen.blind {
+        return Some(format!("sees no live data: {why}"));
+    }
+    let age = Duration::between(seen.at, now);
+    (age > SIGHT_LASTS).then(|| {
+        format!("was last seen to have live data {age} ago, which counts for {SIGHT_LASTS}.")
+    })
 }
 
 /// What evidence of a criterion is bound to: what is executed or signed, and
@@ -351,17 +369,8 @@ fn check_measures(case: &Case<'_>, notes: &mut Vec<Note>) {
     }
     for measure in measures {
         let id = &measure.id.value;
-        let why = match case.facts.measures.get(id) {
-            Some(seen) if seen.definition == measure_definition(case.plan, measure) => {
-                match &seen.blind {
-                    None => continue,
-                    Some(why) => format!("sees no live data: {why}"),
-                }
-            }
-            Some(_) => "has not been asked for live data since it or its environment \
-                        changed."
-                .to_owned(),
-            None => "has not been asked for live data yet.".to_owned(),
+        let Some(why) = unseen(case.plan, case.facts, case.now, measure) else {
+            continue;
         };
         let says = format!("The measure {id} ({}) {why}", measure.says);
         let owner = case.first(measure.owner.as_ref());

@@ -78,6 +78,7 @@ pub(super) struct Signature {
 pub(super) struct Sight {
     pub(super) definition: Digest,
     pub(super) blind: Option<String>,
+    pub(super) at: Timestamp,
 }
 
 /// The latest time the secrets of an environment were asked for.
@@ -399,6 +400,7 @@ impl Facts {
                 let sight = Sight {
                     definition: definition.clone(),
                     blind: blind.clone(),
+                    at,
                 };
                 self.measures.insert(measure.clone(), sight);
             }

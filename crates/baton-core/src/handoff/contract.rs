@@ -27,6 +27,8 @@ mod bridge;
 mod counter;
 
 pub use self::bridge::Bridge;
+pub(crate) use self::counter::LEVELS;
+pub(in crate::handoff) use self::counter::no_level;
 pub use self::counter::{Counter, Lines};
 pub use super::hours::Hours;
 pub use super::parse::{check, lint, parse};
@@ -418,7 +420,7 @@ pub struct Measure {
     pub source: Source,
     /// What is counted as bad, when it is not simply failure.
     pub quantile: Option<Quantile>,
-    /// Absolute limit of the share that may be bad, 0 to 1.
+    /// Absolute limit of the share that may be bad, 0 to 1; of a level the largest mean.
     pub at_most: Option<f64>,
     /// How much worse than the baseline it may be: a share, 0 to 1.
     pub worse_by: Option<f64>,
@@ -453,6 +455,17 @@ pub enum Source {
     },
     /// A command on each host that prints two counters, bad ones and all.
     Counter(Counter),
+    /// Two numbers of a PostgreSQL database, asked from where Baton runs.
+    Postgres {
+        /// Its address, `postgres://…`; a secret may be filled in.
+        url: String,
+        /// SQL: the bad ones.
+        bad: String,
+        /// SQL: all.
+        total: String,
+    },
+    /// A command on each host whose last line is a number of which higher is worse.
+    Level(String),
 }
 
 /// The slowest allowed answer time at a quantile: `p95: 300ms`.

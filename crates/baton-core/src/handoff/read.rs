@@ -445,7 +445,7 @@ impl Read for Hours {
     }
 }
 
-/// A share, written in percent: `0.5%` is 0.005. The contract has no other numbers.
+/// A share, written in percent: `0.5%` is 0.005.
 impl Read for f64 {
     fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
         reader.parsed(node, "a share such as `1%` or `0.5%`", percent)
@@ -453,7 +453,7 @@ impl Read for f64 {
 }
 
 /// Reads `1%` or `0.5%` as a share of one.
-fn percent(text: &str) -> Result<f64, String> {
+pub(crate) fn percent(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix('%').map(str::trim_end);
     number
         .filter(|number| number.bytes().all(|b| b.is_ascii_digit() || b == b'.'))

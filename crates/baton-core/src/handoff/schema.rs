@@ -14,7 +14,7 @@ use super::contract::{
     AnswerKind, At, Contract, Declined, Freeze, Hours, Measure, Quantile, Section, Waiver,
     WatchTerms, Window,
 };
-use super::forms::{CalendarForm, FreezeForm, MeasureForm, WatchForm, WindowForm};
+use super::forms::{CalendarForm, FreezeForm, Limit, MeasureForm, WatchForm, WindowForm};
 use super::waiver::WaiverForm;
 use crate::time::Duration;
 
@@ -66,6 +66,14 @@ written! {
     Percent, "Percent", {
         "description": "A share: a number from 0 to 100 and `%`.",
         "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *%$", "examples": ["1%", "0.5%"]
+    };
+    Limit, "Limit", {
+        "description": "A share, a number from 0 to 100 and `%`; of a `level` also a plain number.",
+        "anyOf": [
+            { "type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *%$" },
+            { "type": "number", "minimum": 0 }
+        ],
+        "examples": ["1%", 80]
     };
     Scalar, "Scalar", { "type": ["string", "number", "boolean"] };
     OneOrMore, "OneOrMore", {

@@ -229,6 +229,14 @@ impl Check<'_, '_> {
                 Source::Counter(Counter::Sqlite { path, .. }) => {
                     self.strict(launch, place("from.sqlite"), path, Where::Hosts);
                 }
+                Source::Postgres { url, bad, total } => {
+                    self.strict(launch, place("from.postgres"), url, Where::Hosts);
+                    self.strict(launch, place("ratio.bad"), bad, Where::Hosts);
+                    self.strict(launch, place("ratio.total"), total, Where::Hosts);
+                }
+                Source::Level(run) => {
+                    self.shell(launch, place("from.level"), run, Where::Hosts);
+                }
             }
         }
     }

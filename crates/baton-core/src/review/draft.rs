@@ -20,7 +20,7 @@ use crate::id::Component;
 use crate::time::Duration;
 use crate::watch::ratio::REACH;
 use crate::watch::words::{digits, percent};
-use crate::watch::{Design, Finding, State};
+use crate::watch::{Design, Effect, Finding, State};
 
 /// Evidence over this is shown as `over`: more digits say nothing more.
 const EVIDENCE_MOST: f64 = 1e6;
@@ -303,9 +303,15 @@ fn measures(measures: &[Measured], zone: &TimeZone) -> String {
             total => format!("{bad} of {total} ({})", percent(bad as f64 / total as f64)),
         };
         let finding = &measured.finding;
+        // Nothing of a level is counted.
+        let bad = match finding.effect {
+            Some(Effect::Above { mean, .. }) if mean < 0.0 => format!("{} below", digits(-mean)),
+            Some(Effect::Above { mean, .. }) => format!("{} above", digits(mean)),
+            _ => share(bad, total),
+        };
         vec![
             safe(&measured.measure),
-            share(bad, total),
+            bad,
             control.map_or_else(
                 || "–".to_owned(),
                 |control| share(control.bad, control.total),

@@ -3,20 +3,19 @@
 //! Values reach a fence as environment variables only; secrets are references
 //! until the moment the edge starts the command.
 
+mod reading;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::state::{State, fence};
 use crate::event::FenceRole;
-use crate::handoff::contract::{
-    Bridge, Contract, Counter, Criterion, Environment, Host, Lines, SecretRef,
-};
+use crate::handoff::contract::{Bridge, Contract, Criterion, Environment, Host, SecretRef};
 use crate::handoff::plan::{Plan, Step};
 use crate::handoff::runbook::{DEFAULT_TIMEOUT, Fence};
 use crate::id::{AttemptId, EnvName, HostName, RunId};
 use crate::time::Duration;
 
-/// How long reading a counter may take: the judge does not wait for the slow.
-const COUNTER_TIMEOUT: Duration = Duration::from_secs(10);
+pub use reading::{Database, MARK, counter, database, level};
 
 /// One command to carry out, complete but for the values of its secrets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,73 +111,6 @@ fn withheld(contract: &Contract) -> BTreeSet<String> {
             SecretRef::File(_) | SecretRef::Command(_) => None,
         })
         .collect()
-}
-
-/// The order that reads a counter on a host: what it prints at last are two
-/// numbers, bad ones and all. Patterns, paths and statements reach the script as
-/// variables, never as text of it. Secrets whose names stand in a command are its.
-pub fn counter(plan: &Plan, counter: &Counter, host: &HostName, attempt: &AttemptId) -> Order {
-    /// Prints how many lines of `$BATON_LOG` count. `grep` ends with 1 when none does.
-    const LINES: &str = "bad=$(grep -cE -e \"$BATON_BAD\" -- \"$BATON_LOG\") || [ $? -eq 1 ]
-total=$(grep -cE -e \"$BATON_TOTAL\" -- \"$BATON_LOG\") || [ $? -eq 1 ]
-echo \"$bad $total\"
-";
-    let mut given = Vec::new();
-    let mut lines = |lines: &Lines| {
-        given.push(("BATON_BAD", lines.bad.clone()));
-        given.push(("BATON_TOTAL", lines.total.clone()));
-    };
-    let (body, command) = match counter {
-        Counter::Command(run) => (run.clone(), run.as_str()),
-        Counter::Log { path, lines: which } => {
-            lines(which);
-            given.push(("BATON_LOG", filled(path, plan, host)));
-            (LINES.to_owned(), "")
-        }
-        Counter::Output { run, lines: which } => {
-            lines(which);
-            given.push(("BATON_SAYS", run.clone()));
-            let body = format!(
-                "BATON_LOG=$(mktemp)\ntrap 'rm -f \"$BATON_LOG\"' EXIT\n\
-                 sh -e -c \"$BATON_SAYS\" >\"$BATON_LOG\"\n{LINES}"
-            );
-            (body, run.as_str())
-        }
-        Counter::Sqlite { path, bad, total } => {
-            given.push(("BATON_DATABASE", filled(path, plan, host)));
-            given.push(("BATON_BAD", bad.clone()));
-            given.push(("BATON_TOTAL", total.clone()));
-            // In one transaction: what is counted twice is counted at one moment.
-            let body = "rows=$(printf '%s;\\n' begin \"$BATON_BAD\" \"$BATON_TOTAL\" commit |\n\
-                        sqlite3 -batch -bail -readonly \"$BATON_DATABASE\")\n\
-                        printf '%s\\n' \"$rows\" | paste -sd ' ' -\n";
-            (body.to_owned(), "")
-        }
-    };
-    let place = plan.place();
-    let mut env = variables(plan, host);
-    env.extend(
-        given
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value)),
-    );
-    let secrets = place.secrets.iter();
-    Order {
-        attempt: attempt.clone(),
-        host: at(plan, host),
-        fence: Fence {
-            lang: "sh".to_owned(),
-            body,
-            line: 1,
-        },
-        env,
-        secrets: secrets
-            .filter(|(name, _)| names(command, name))
-            .map(|(name, reference)| (name.clone(), reference.clone()))
-            .collect(),
-        withheld: withheld(&plan.contract),
-        timeout: COUNTER_TIMEOUT,
-    }
 }
 
 /// Where a host of the plan is, its variables filled in; `None` is the contract's folder.

@@ -267,10 +267,10 @@ impl Judge {
     /// Why a measure cannot be judged.
     fn doubt_in_words(&self, watched: &Watched) -> Option<String> {
         let id = &watched.measure.id;
-        if watched.split_off() {
-            let meant = watched.measure.learned.split.unwrap_or(0.0);
+        if let Some((is, meant)) = watched.wrong_split() {
             return Some(format!(
-                "{id} cannot be compared: the traffic is not split as meant ({} to the change)",
+                "{id} cannot be compared: {} of the traffic goes to the change, where {} was meant",
+                words::percent(is),
                 words::percent(meant)
             ));
         }

@@ -117,7 +117,8 @@ const DARK: Theme = Theme {
 const SHAPES: &str = "\
 .baton text{font:12px system-ui,sans-serif;font-variant-numeric:tabular-nums}\
 .baton .t{font-weight:600;font-size:13px}.baton path,.baton line{fill:none;stroke-width:1.5;stroke-linejoin:round}\
-.baton .o{stroke-dasharray:4 3}.baton .r{stroke-width:1}.baton .x{stroke-dasharray:7 3}";
+.baton .o{stroke-dasharray:4 3}.baton .r{stroke-width:1}.baton .x{stroke-dasharray:7 3}\
+.baton .h{font-weight:600;paint-order:stroke;stroke-width:4px;stroke-linejoin:round}";
 
 impl Theme {
     fn rules(&self) -> String {
@@ -135,7 +136,8 @@ impl Theme {
             ".baton{{background:{paper}}}.baton text{{fill:{quiet}}}.baton .t{{fill:{ink}}}\
              .baton .c{{stroke:{canary}}}.baton .o{{stroke:{control}}}.baton .b{{fill:{band}}}\
              .baton .r{{stroke:{rule}}}.baton .x{{stroke:{bar}}}\
-             .baton .kx{{fill:{bar}}}.baton .kc{{fill:{canary}}}.baton .dot{{fill:{bar}}}"
+             .baton .kx{{fill:{bar}}}.baton .kc{{fill:{canary}}}.baton .dot{{fill:{bar}}}\
+             .baton .h{{fill:{bar};stroke:{paper}}}"
         )
     }
 }
@@ -150,31 +152,110 @@ fn style() -> String {
 
 const LEFT: f64 = 52.0;
 const RIGHT: f64 = 14.0;
-const TOP: f64 = 48.0;
+/// Where the first row of the legend stands, and how far apart its rows are.
+const LEGEND: f64 = 37.0;
+const ROW: f64 = 16.0;
+/// From the last row of the legend to the upper panel.
+const HEAD: f64 = 11.0;
 const UPPER: f64 = 130.0;
 const GAP: f64 = 46.0;
 const LOWER: f64 = 84.0;
 const FOOT: f64 = 26.0;
 
-/// The picture, `width` CSS pixels wide (at least 280) and 334 high.
+/// One entry of the legend: the class of its text, how it is drawn, what it says.
+type Key = (&'static str, Drawn, &'static str);
+
+#[derive(Clone, Copy)]
+enum Drawn {
+    /// A line of this class.
+    Line(&'static str),
+    /// The band.
+    Band,
+}
+
+/// What there is to explain.
+fn keys(plot: &Plot<'_>) -> Vec<Key> {
+    let any = |there: fn(&Point) -> bool| plot.points.iter().any(there);
+    let mut keys = vec![("kc", Drawn::Line("c"), "with the change")];
+    if any(|p| p.band.is_some()) {
+        keys.push(("", Drawn::Band, "likely mean"));
+    }
+    if any(|p| p.control.is_some()) {
+        keys.push(("", Drawn::Line("o"), "without"));
+    }
+    if plot.limit.is_some() {
+        keys.push(("kx", Drawn::Line("x"), "limit"));
+    }
+    keys
+}
+
+/// Writes the legend in as many rows as it needs, and says where the last stands.
+fn legend(out: &mut String, keys: &[Key], width: f64) -> f64 {
+    let (mut x, mut y) = (12.0, LEGEND);
+    for (text, drawn, says) in keys {
+        let wide = 34.0 + 6.6 * says.len() as f64;
+        if x > 12.0 && x + wide > width {
+            (x, y) = (12.0, y + ROW);
+        }
+        let _infallible = match drawn {
+            Drawn::Line(class) => write!(
+                out,
+                "<line class=\"{class}\" x1=\"{x:.0}\" x2=\"{:.0}\" y1=\"{:.0}\" y2=\"{:.0}\"/>",
+                x + 18.0,
+                y - 4.0,
+                y - 4.0
+            ),
+            Drawn::Band => write!(
+                out,
+                "<rect class=\"b\" x=\"{x:.0}\" y=\"{:.0}\" width=\"18\" height=\"11\"/>",
+                y - 9.5
+            ),
+        };
+        label(out, text, x + 23.0, y, "start", says);
+        x += wide;
+    }
+    y
+}
+
+/// Where things stand.
+#[derive(Clone, Copy)]
+struct Frame {
+    width: f64,
+    /// The upper edge of the upper panel.
+    top: f64,
+}
+
+impl Frame {
+    /// The upper edge of the lower panel.
+    fn base(self) -> f64 {
+        self.top + UPPER + GAP
+    }
+}
+
+/// The picture, `width` CSS pixels wide (at least 280) and 334 high, or more where
+/// the legend needs more rows.
 pub fn svg(plot: &Plot<'_>, width: f64) -> String {
     let width = width.clamp(280.0, 4000.0);
     let step = plot.points.len().div_ceil(POINTS_MAX).max(1);
     let points: Vec<Point> = plot.points.iter().step_by(step).copied().collect();
-    let height = TOP + UPPER + GAP + LOWER + FOOT;
+    let mut head = String::new();
+    label(&mut head, "t", 12.0, 20.0, "start", plot.title);
+    let top = legend(&mut head, &keys(plot), width) + HEAD;
+    let frame = Frame { width, top };
+    let height = frame.base() + LOWER + FOOT;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"baton\" role=\"img\" width=\"{width:.0}\" \
          height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\"><title>{}</title><style>{}</style>",
         escaped(&described(plot)),
         style()
     );
-    label(&mut out, "t", 12.0, 20.0, "start", plot.title);
+    out.push_str(&head);
     let across = |i: usize| {
         let last = (points.len().max(2) - 1) as f64;
         LEFT + (width - LEFT - RIGHT) * i as f64 / last
     };
-    upper(&mut out, plot, &points, width, &across);
-    lower(&mut out, &points, width, &across);
+    upper(&mut out, plot, &points, frame, &across);
+    lower(&mut out, &points, frame, &across);
     let whole = u64::from(plot.interval_s) * plot.points.len() as u64;
     let foot = height - 8.0;
     label(&mut out, "", LEFT, foot, "start", "start");
@@ -195,7 +276,7 @@ fn upper(
     out: &mut String,
     plot: &Plot<'_>,
     points: &[Point],
-    width: f64,
+    Frame { width, top: edge }: Frame,
     x: &impl Fn(usize) -> f64,
 ) {
     let seen = points
@@ -206,7 +287,7 @@ fn upper(
     let (least, most) = seen.fold((0.0_f64, 0.0_f64), |(a, b), v| (a.min(v), b.max(v)));
     let flat = most <= least;
     let top = if flat { least + 1.0 } else { nice(most) };
-    let y = |v: f64| TOP + UPPER - UPPER * ((v - least) / (top - least)).clamp(0.0, 1.0);
+    let y = |v: f64| edge + UPPER - UPPER * ((v - least) / (top - least)).clamp(0.0, 1.0);
     let written = |v: f64| if plot.shares { percent(v) } else { number(v) };
     for v in [least, f64::midpoint(least, top), top] {
         rule(out, "r", y(v), width);
@@ -240,29 +321,14 @@ fn upper(
         line(|p| p.control),
         line(|p| p.canary)
     );
-    let mut keys = vec![("kc", "c", "with the change")];
-    if points.iter().any(|p| p.control.is_some()) {
-        keys.push(("", "o", "without"));
-    }
     if let Some(limit) = plot.limit {
         rule(out, "x", y(limit), width);
-        keys.push(("kx", "x", "limit"));
-    }
-    let mut at = 12.0;
-    for (text, line, says) in keys {
-        let _infallible = write!(
-            out,
-            "<line class=\"{line}\" x1=\"{at:.0}\" x2=\"{:.0}\" y1=\"33\" y2=\"33\"/>",
-            at + 18.0
-        );
-        label(out, text, at + 23.0, 37.0, "start", says);
-        at += 34.0 + 6.6 * says.len() as f64;
     }
 }
 
 /// The evidence against its bar, in powers of ten.
-fn lower(out: &mut String, points: &[Point], width: f64, x: &impl Fn(usize) -> f64) {
-    let base = TOP + UPPER + GAP;
+fn lower(out: &mut String, points: &[Point], frame: Frame, x: &impl Fn(usize) -> f64) {
+    let (width, base) = (frame.width, frame.base());
     let log = |v: f64| super::math::ln(v.max(1e-300)) / std::f64::consts::LN_10;
     let bars = points.iter().map(|p| log(p.bar)).fold(1.0, f64::max);
     let most = points.iter().map(|p| log(p.e)).fold(bars, f64::max);
@@ -299,12 +365,15 @@ fn lower(out: &mut String, points: &[Point], width: f64, x: &impl Fn(usize) -> f
             out,
             "<circle class=\"dot\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"4\"/>"
         );
-        let (anchor, off) = if cx > width * 0.7 {
-            ("end", -8.0)
+        // Before it, above the bar, was nothing. Where there is no room, below the
+        // bar behind it: evidence that just reached it seldom falls at once.
+        let bar = y(points[i].bar);
+        let (anchor, x, y) = if cx - LEFT > 90.0 {
+            ("end", cx - 8.0, bar - 5.0)
         } else {
-            ("start", 8.0)
+            ("start", cx + 9.0, bar + 16.0)
         };
-        label(out, "kx", cx + off, base - 14.0, anchor, "proven harm");
+        label(out, "h", x, y, anchor, "proven harm");
     }
 }
 
@@ -431,6 +500,22 @@ mod tests {
         // A gap in the data is a gap in the line.
         let canary = picture.split("class=\"c\" d=\"").nth(1).unwrap();
         assert_eq!(canary.split('"').next().unwrap().matches('M').count(), 2);
+    }
+
+    #[test]
+    fn every_mark_has_its_key_and_the_legend_its_rows() {
+        let wide = drawn(&points(30), 640.0);
+        for key in ["with the change", "likely mean", "without", "limit"] {
+            assert_eq!(wide.matches(&format!(">{key}<")).count(), 1, "{key}");
+        }
+        assert!(wide.contains("height=\"334\""));
+        assert!(drawn(&points(30), 300.0).contains("height=\"350\""));
+        let mut bare = points(30);
+        for point in &mut bare {
+            (point.band, point.control) = (None, None);
+        }
+        let bare = drawn(&bare, 640.0);
+        assert!(!bare.contains("likely") && !bare.contains(">without<"));
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl Counts {
 }
 
 /// How many readings of a gauge there were, and their mean.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Level {
     /// Readings in the interval; 0 means that nothing was seen.
     pub readings: u64,
@@ -65,7 +65,7 @@ pub struct Level {
 
 impl Level {
     /// Takes more readings in.
-    fn add(&mut self, more: Self) {
+    pub(super) fn add(&mut self, more: Self) {
         let all = self
             .readings
             .saturating_add(more.readings)
@@ -77,7 +77,7 @@ impl Level {
         self.readings = all;
     }
 
-    fn seen(self) -> bool {
+    pub(super) fn seen(self) -> bool {
         self.readings > 0 && self.mean.is_finite()
     }
 }

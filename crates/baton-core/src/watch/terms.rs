@@ -1,6 +1,7 @@
 //! What was agreed about a watch, and what the judge answers.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::history::Learned;
 use super::series::Counts;
@@ -239,4 +240,44 @@ pub struct Verdict {
     pub because: String,
     /// Every measure, in the order of the terms.
     pub measures: Vec<Finding>,
+}
+
+impl Verdict {
+    /// In what another verdict is not this one, for people; `None` when decision,
+    /// states and numbers are the same to the last bit. Sentences are not compared:
+    /// a later Baton may have better words for the same numbers.
+    pub fn unlike(&self, other: &Self) -> Option<String> {
+        let differ = |what: &str, own: Value, other: Value| {
+            (own != other).then(|| format!("{what} is {other}, and {own} follows"))
+        };
+        if self.decision != other.decision {
+            return differ("the decision", json!(self.decision), json!(other.decision));
+        }
+        let wordless = |verdict: &Self| -> Vec<Finding> {
+            let mut findings = verdict.measures.clone();
+            for finding in &mut findings {
+                finding.assumptions.clear();
+            }
+            findings
+        };
+        let (own, others) = (wordless(self), wordless(other));
+        if own == others {
+            return None;
+        }
+        if own.len() != others.len() {
+            return differ(
+                "the number of measures",
+                json!(own.len()),
+                json!(others.len()),
+            );
+        }
+        let (own, other) = own.iter().zip(&others).find(|(own, other)| own != other)?;
+        let (fields, theirs) = (json!(own), json!(other));
+        let keys = fields.as_object()?.keys().chain(theirs.as_object()?.keys());
+        keys.map(|key| (key, &fields[key], &theirs[key]))
+            .find_map(|(key, own_value, value)| {
+                let what = format!("`{key}` of {}", own.measure);
+                differ(&what, own_value.clone(), value.clone())
+            })
+    }
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::id::MeasureId;
 
+mod footing;
+
 /// Knuth's 64-bit generator; the high bits only. Fixed seeds, so no run differs.
 pub(super) struct Dice(pub(super) u64);
 

@@ -8,7 +8,7 @@ use super::math::ln;
 use super::pair::{Pair, agreed, pairs};
 use super::quantile;
 use super::ratio::{RatioBand, rate_interval};
-use super::series::{Counts, Sample, Trouble};
+use super::series::{Counts, Level, Sample, Trouble};
 use super::terms::{Design, Effect, Kind, Measure, Terms};
 use super::words;
 
@@ -36,13 +36,22 @@ pub(super) enum Harm {
     HardStop,
 }
 
-/// Whether each side gets the traffic it is meant to get.
+/// Whether each side gets the traffic it is meant to get: the test for a sample
+/// ratio mismatch (Fabijan et al., KDD 2019, doi 10.1145/3292500.3330722), which
+/// says that a comparison is spoilt whatever it shows.
+///
+/// Sequential, as in Lindon and Malek, arXiv 2011.03567: of `n` things in an
+/// interval those of the canary are binomial with the odds `s / (1 - s)`, `s` the
+/// share that was meant, and each bet multiplies the odds by an `r` of
+/// [`counts::RATIOS`], `log e = x ln r - n ln(1 + s (r - 1))`. Two processes, one
+/// for each way; the odds of the null are [`SPLIT_MARGIN`] times the meant ones,
+/// because no traffic is split to the last visitor. Doubt ends when the split has
+/// been right for about as long as it was not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Split {
     meant: f64,
     more: Mixture,
     less: Mixture,
-    off: bool,
 }
 
 impl Split {
@@ -65,8 +74,10 @@ impl Split {
                 process.observe(&line.bets(line.x).map(|bet| bet / phi));
             }
         }
-        let most = self.more.log_value().max(self.less.log_value());
-        self.off |= most >= ln(2.0 / SPLIT_ERROR);
+    }
+
+    fn is_off(&self) -> bool {
+        self.more.log_value().max(self.less.log_value()) >= ln(2.0 / SPLIT_ERROR)
     }
 }
 
@@ -119,6 +130,8 @@ pub(super) struct Watched {
     times: Times,
     pub(super) canary: Counts,
     pub(super) control: Option<Counts>,
+    /// The levels of a gauge so far, the canary's and the control's.
+    levels: [Level; 2],
     /// Intervals in which no pair had data, in all and in a row up to now.
     pub(super) gaps: u32,
     gaps_in_row: u32,
@@ -145,13 +158,13 @@ impl Watched {
                 meant,
                 more: mixture(),
                 less: mixture(),
-                off: false,
             }),
             astray: limited.then(|| Detector::new(&counts::WEIGHTS)),
             ratio: RatioBand::default(),
             times: Times::default(),
             canary: Counts::default(),
             control: None,
+            levels: [Level::default(); 2],
             gaps: 0,
             gaps_in_row: 0,
             trouble: None,
@@ -172,13 +185,19 @@ impl Watched {
         } else {
             sample
         };
-        if sample.control.is_none_or(|control| !control.seen()) {
+        let levels = sample.levels();
+        let beside = sample.control.is_some_and(Counts::seen);
+        if !beside && levels.is_none_or(|(_, control)| control.is_none()) {
             self.alone = self.alone.saturating_add(1);
         }
         if warm {
             self.canary.add(sample.canary);
             if let Some(control) = sample.control.filter(|control| control.seen()) {
                 self.control.get_or_insert_default().add(control);
+            }
+            if let Some((canary, control)) = levels {
+                self.levels[0].add(canary);
+                self.levels[1].add(control.unwrap_or_default());
             }
             self.ratio.observe(sample);
             self.times.observe(sample);
@@ -239,9 +258,18 @@ impl Watched {
         }
     }
 
+    /// The share of the traffic that went to the change, and the one that was
+    /// meant, when one side gets much more than it is meant to.
+    pub(super) fn wrong_split(&self) -> Option<(f64, f64)> {
+        let split = self.split.as_ref().filter(|split| split.is_off())?;
+        let mut all = self.canary;
+        all.add(self.control.unwrap_or_default());
+        Some((self.canary.total as f64 / all.total as f64, split.meant))
+    }
+
     /// Whether one side gets much more traffic than it is meant to.
     pub(super) fn split_off(&self) -> bool {
-        self.split.as_ref().is_some_and(|split| split.off)
+        self.split.as_ref().is_some_and(Split::is_off)
     }
 
     /// Whether what was not changed is beyond the limit as well, at the moment.
@@ -330,7 +358,17 @@ impl Watched {
 
     pub(super) fn in_words(&self) -> String {
         if self.measure.kind == Kind::Gauge {
-            return self.measure.id.to_string();
+            let [canary, control] = self.levels.map(words::level);
+            return match (canary, control) {
+                (None, _) => format!("{} not known", self.measure.id),
+                (Some(canary), None) => format!("{} at {canary}", self.measure.id),
+                (Some(canary), Some(control)) => {
+                    format!(
+                        "{} at {canary}, {control} without the change",
+                        self.measure.id
+                    )
+                }
+            };
         }
         format!("{} {}", self.measure.id, words::rate(self.canary))
     }
@@ -341,7 +379,8 @@ impl Watched {
             if let Some(trouble) = &self.trouble {
                 return format!("{id} {}", words::trouble(trouble));
             }
-            if self.canary.seen() && !self.compares(Design::Limit) {
+            let seen = self.canary.seen() || self.levels[0].seen();
+            if seen && !self.compares(Design::Limit) {
                 format!("{id} had nothing to compare with in {gaps} of {intervals} intervals")
             } else {
                 format!("{id} gave no data in {gaps} of {intervals} intervals")

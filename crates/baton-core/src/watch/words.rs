@@ -1,7 +1,7 @@
 //! Numbers of a verdict, as a person reads them.
 
 use super::ratio::{REACH, RatioBand};
-use super::series::{Counts, Trouble};
+use super::series::{Counts, Level, Trouble};
 use super::terms::{Design, Effect, Measure};
 use crate::diag;
 
@@ -69,6 +69,11 @@ pub(super) fn effect(effect: &Effect, design: Design, measure: &Measure) -> Opti
         }
         Effect::Share { .. } | Effect::Quantile { .. } => None,
     }
+}
+
+/// The mean of a gauge's readings; `None` without any.
+pub(super) fn level(level: Level) -> Option<String> {
+    level.seen().then(|| signed(level.mean))
 }
 
 fn signed(number: f64) -> String {

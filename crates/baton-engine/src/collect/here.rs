@@ -75,26 +75,18 @@ fn worse(a: LayerStatus, b: LayerStatus) -> LayerStatus {
     }
 }
 
-/// One database. The password goes by the environment, which only its owner can
-/// read, the rest of the address as an argument, which everybody can.
-fn postgres(
-    asked: &Collector,
-    place: usize,
-    (url, data): (&str, &[String]),
-    folder: &Path,
-    limits: Limits,
-) -> HostFacts {
-    let (open, password) = match parted(url) {
-        Ok(parted) => parted,
-        Err(why) => return not_read("postgres", why),
-    };
-    let session = format!(
+/// How `psql` opens a session in which nothing is written and nothing takes long:
+/// the address as an argument, which everybody can read, and variables, which only
+/// their owner can, with the password.
+pub(crate) fn session(url: &str) -> Result<(String, BTreeMap<String, String>), String> {
+    let (open, password) = parted(url)?;
+    let options = format!(
         "-c default_transaction_read_only=on -c statement_timeout={STATEMENT_MS_MAX} \
          -c lock_timeout={} -c client_min_messages=error -c extra_float_digits=3",
         STATEMENT_MS_MAX / 5
     );
     let mut vars = BTreeMap::from([
-        ("PGOPTIONS".to_owned(), session),
+        ("PGOPTIONS".to_owned(), options),
         ("PGCONNECT_TIMEOUT".to_owned(), "5".to_owned()),
         ("PGAPPNAME".to_owned(), "baton".to_owned()),
         ("PGCLIENTENCODING".to_owned(), "UTF8".to_owned()),
@@ -103,6 +95,21 @@ fn postgres(
     if let Some(password) = password {
         let _new = vars.insert("PGPASSWORD".to_owned(), password);
     }
+    Ok((open, vars))
+}
+
+/// One database.
+fn postgres(
+    asked: &Collector,
+    place: usize,
+    (url, data): (&str, &[String]),
+    folder: &Path,
+    limits: Limits,
+) -> HostFacts {
+    let (open, vars) = match session(url) {
+        Ok(session) => session,
+        Err(why) => return not_read("postgres", why),
+    };
     let script = format!(
         r#"exec 3>&1
 if command -v psql >/dev/null 2>&1; then

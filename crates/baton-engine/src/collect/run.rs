@@ -19,8 +19,8 @@ use crate::shell::ssh::{Broken, Errand, Ssh, Told, facts, told};
 const SLACK: Duration = Duration::from_secs(5);
 
 /// What a script printed, and what is so of the layers it did not finish.
-pub(super) struct Ran {
-    pub(super) output: Vec<u8>,
+pub(crate) struct Ran {
+    pub(crate) output: Vec<u8>,
     pub(super) unfinished: LayerStatus,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Ran {
 /// `PATH` and `HOME` of this process where `vars` have none.
 ///
 /// Afterwards its whole process group is gone, whatever it started.
-pub(super) fn here(
+pub(crate) fn here(
     script: &str,
     dir: &Path,
     vars: &BTreeMap<String, String>,

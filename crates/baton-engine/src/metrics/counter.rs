@@ -1,17 +1,18 @@
-//! Two counters that a command on a host prints: bad ones, and all.
+//! Numbers that a command on a host prints: two counters, bad ones and all, or a
+//! level.
 //!
 //! The command runs as every command does: in the host's folder, with its
 //! variables, a time limit, and secrets masked. The last line it prints that is
-//! not empty holds the two numbers. A number that fell has begun anew, as that
-//! of a log does that was rotated.
+//! not empty holds the numbers. A counter that fell has begun anew. Where the order
+//! has a mark, its numbers are what is new since the mark of the last time.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use baton_core::event::Ending;
 use baton_core::id::AttemptId;
-use baton_core::run::order::Order;
-use baton_core::watch::Counts;
+use baton_core::run::order::{MARK, Order};
+use baton_core::watch::{Counts, Level};
 use jiff::Timestamp;
 
 use super::{Reading, gained};
@@ -44,18 +45,41 @@ impl Counter {
     /// # Errors
     /// Says why the command gave no two numbers.
     pub fn read(&mut self) -> Result<Reading, String> {
-        let now = numbers(&self.shell, &self.order)?;
-        let last = self.last.replace(now).unwrap_or(now);
+        let printed = printed(&self.shell, &self.order)?;
+        let (now, last) = match self.order.env.get_mut(MARK) {
+            Some(mark) => {
+                let (new, place) = marked(&printed)?;
+                *mark = place;
+                (new, [0.0, 0.0])
+            }
+            None => {
+                let now = read(&printed)?;
+                (now, self.last.replace(now).unwrap_or(now))
+            }
+        };
         let [bad, total] = [0, 1].map(|at| gained(last[at], now[at]).round() as u64);
         Ok(Reading {
             counts: Counts::new(bad, total),
-            times: None,
+            ..Reading::default()
         })
     }
 }
 
-/// The two numbers as they are now, or why there are none.
-fn numbers(shell: &Shell, order: &Order) -> Result<[f64; 2], String> {
+/// The level that this order prints.
+///
+/// # Errors
+/// Says why the command gave no number.
+pub fn level(shell: &Shell, order: &Order) -> Result<Reading, String> {
+    let printed = printed(shell, order)?;
+    let mean = one(&printed)?;
+    Ok(Reading {
+        level: Some(Level { readings: 1, mean }),
+        ..Reading::default()
+    })
+}
+
+/// What the command prints, or why it did not end well.
+fn printed(shell: &Shell, order: &Order) -> Result<Vec<u8>, String> {
     let mut order = order.clone();
     order.attempt = AttemptId::made(Timestamp::now(), random());
     let (sender, ends) = channel();
@@ -65,7 +89,7 @@ fn numbers(shell: &Shell, order: &Order) -> Result<[f64; 2], String> {
     let ended = ends.recv().map_err(|_| "its command made no end")?;
     shell.forget(&order.attempt);
     match ended.end {
-        Ending::Succeeded => read(&ended.output),
+        Ending::Succeeded => Ok(ended.output),
         Ending::Exited { code } => Err(match last_line(&ended.output) {
             Some(said) => format!("its command ended with status {code}: {said}"),
             None => format!("its command ended with status {code}"),
@@ -89,22 +113,48 @@ fn last_line(output: &[u8]) -> Option<String> {
     )
 }
 
+/// Two counters.
 fn read(output: &[u8]) -> Result<[f64; 2], String> {
+    words(output, "two numbers", |words| match words {
+        [bad, total] => Some([counted(bad)?, counted(total)?]),
+        _ => None,
+    })
+}
+
+/// Two counters, and a mark.
+fn marked(output: &[u8]) -> Result<([f64; 2], String), String> {
+    words(output, "two numbers and a mark", |words| match words {
+        [bad, total, mark] => Some(([counted(bad)?, counted(total)?], (*mark).to_owned())),
+        _ => None,
+    })
+}
+
+/// A level.
+fn one(output: &[u8]) -> Result<f64, String> {
+    words(output, "a number", |words| match words {
+        [level] => level.parse().ok().filter(|level: &f64| level.is_finite()),
+        _ => None,
+    })
+}
+
+fn counted(word: &str) -> Option<f64> {
+    let number = word.parse::<f64>().ok();
+    number.filter(|number| number.is_finite() && *number >= 0.0)
+}
+
+/// What the words of the last line mean that is not empty.
+fn words<T>(
+    output: &[u8],
+    what: &str,
+    means: impl FnOnce(&[&str]) -> Option<T>,
+) -> Result<T, String> {
     let text = String::from_utf8_lossy(output);
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    let words: Vec<&str> = last.unwrap_or_default().split_whitespace().collect();
-    let number = |word: &str| {
-        let number = word.parse::<f64>().ok();
-        number.filter(|number| number.is_finite() && *number >= 0.0)
-    };
-    let numbers = match words.as_slice() {
-        [] => return Err("its command printed nothing".to_owned()),
-        [bad, total] => number(bad).zip(number(total)),
-        _ => None,
-    };
-    numbers.map(|(bad, total)| [bad, total]).ok_or_else(|| {
+    let last = last.ok_or("its command printed nothing")?;
+    let words: Vec<&str> = last.split_whitespace().collect();
+    means(&words).ok_or_else(|| {
         let shown = last_line(output).unwrap_or_default();
-        format!("its command's last line is not two numbers: {shown}")
+        format!("its command's last line is not {what}: {shown}")
     })
 }
 
@@ -113,7 +163,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_line_holds_two_numbers() {
+    fn the_last_line_holds_the_numbers() {
         for (output, numbers) in [
             ("3 100\n", Some([3.0, 100.0])),
             ("looking\n 0\t7 \n\n", Some([0.0, 7.0])),
@@ -127,6 +177,11 @@ mod tests {
             ("3 100\nbye", None),
         ] {
             assert_eq!(read(output.as_bytes()).ok(), numbers, "{output:?}");
+        }
+        assert_eq!(marked(b"1 2 7:9:8\n"), Ok(([1.0, 2.0], "7:9:8".to_owned())));
+        assert!(marked(b"1 2\n").is_err());
+        for (output, level) in [("-3.5\n", Some(-3.5)), ("1 2", None), ("NaN", None)] {
+            assert_eq!(one(output.as_bytes()).ok(), level, "{output:?}");
         }
         let long = read("x".repeat(1000).as_bytes()).unwrap_err();
         assert!(long.len() < 200, "{long}");

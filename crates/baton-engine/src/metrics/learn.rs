@@ -92,6 +92,7 @@ impl Past {
         let alone = self.arms.iter().all(|arm| arm.canary);
         Learned {
             dispersion: dispersion(&quiet[first..], batch),
+            split: split(&quiet),
             forecast: alone.then(|| self.forecast(ahead, now)).flatten(),
             ..Learned::default()
         }
@@ -156,6 +157,16 @@ impl Past {
     }
 }
 
+/// What share of the traffic went to the hosts that have changed now, while both
+/// sides had some; `None` where one never had.
+fn split(quiet: &[Sample]) -> Option<f64> {
+    let both = quiet.iter().filter_map(Sample::both);
+    let (canary, control) = both.fold((0.0, 0.0), |(a, b), (canary, control)| {
+        (a + canary.total as f64, b + control.total as f64)
+    });
+    (canary > 0.0).then(|| canary / (canary + control))
+}
+
 /// What all series together gained in each interval.
 fn differences(series: &[Series], (start, step): (i64, i64), n: usize) -> Vec<f64> {
     let mut sums = vec![0.0; n];
@@ -178,6 +189,26 @@ fn differences(series: &[Series], (start, step): (i64, i64), n: usize) -> Vec<f6
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_split_is_that_of_the_time_in_which_both_sides_had_traffic() {
+        let sample = |canary, control: Option<u64>| {
+            let counts = |n| Counts::new(0, n);
+            Sample::of(counts(canary), control.map(counts))
+        };
+        let both = sample(30, Some(90));
+        for (quiet, share) in [
+            (vec![both.clone()], Some(0.25)),
+            (
+                vec![both.clone(), sample(1000, None), sample(0, Some(7))],
+                Some(0.25),
+            ),
+            (vec![sample(9, None)], None),
+            (vec![], None),
+        ] {
+            assert_eq!(split(&quiet), share, "{quiet:?}");
+        }
+    }
 
     #[test]
     fn only_neighbours_on_the_grid_are_compared_and_resets_lose_nothing() {

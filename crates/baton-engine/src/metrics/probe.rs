@@ -11,10 +11,11 @@ use std::io::{self, Read as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use baton_core::watch::Counts;
+use baton_core::watch::{Counts, Trouble};
+use jiff::Timestamp;
 use ureq::Agent;
 
-use super::{Reading, Times};
+use super::{Reading, Times, skew};
 
 /// How long a probe may take when nothing slower is agreed: nobody waits longer.
 const TIMEOUT_MAX: Duration = Duration::from_secs(2);
@@ -37,6 +38,8 @@ pub struct Answer {
     pub status: Option<u16>,
     /// From before connecting to after the body (or its first 64 KiB).
     pub took: Duration,
+    /// How far the clock that dated it is off, when that is too far.
+    pub off_s: Option<i64>,
 }
 
 impl Answer {
@@ -75,8 +78,18 @@ impl Probe {
 
     /// Asks once: one of one, good or bad. Where a time was agreed, also how long
     /// it took; no answer took for ever.
-    pub fn read(&self) -> Reading {
+    ///
+    /// # Errors
+    /// When the answer is dated far from now: it may be an old one.
+    pub fn read(&self) -> Result<Reading, Trouble> {
         let answer = self.target.ask();
+        if let Ok(Answer {
+            off_s: Some(seconds),
+            ..
+        }) = answer
+        {
+            return Err(Trouble::ClockSkew { seconds });
+        }
         let good = answer.as_ref().is_ok_and(|answer| {
             answer.is_success() && self.slower_than.is_none_or(|slow| answer.took <= slow)
         });
@@ -88,10 +101,11 @@ impl Probe {
             counts[bucket] = 1;
             Times { bounds, counts }
         });
-        Reading {
+        Ok(Reading {
             counts: Counts::new(u64::from(!good), 1),
             times,
-        }
+            ..Reading::default()
+        })
     }
 }
 
@@ -134,6 +148,7 @@ fn connect(address: &str, timeout: Duration) -> Result<Answer, String> {
     Ok(Answer {
         status: None,
         took: began.elapsed(),
+        off_s: None,
     })
 }
 
@@ -150,8 +165,14 @@ fn agent(timeout: Duration) -> Agent {
 }
 
 fn ask(agent: &Agent, url: &str) -> Result<Answer, String> {
-    let began = Instant::now();
+    let (began, asked) = (Instant::now(), Timestamp::now());
     let mut response = agent.get(url).call().map_err(|error| why(&error))?;
+    let date = response.headers().get("date");
+    let off_s = skew(
+        date.and_then(|date| date.to_str().ok()),
+        asked,
+        Timestamp::now(),
+    );
     let status = response.status().as_u16();
     let mut body = response.body_mut().as_reader().take(BODY_BYTES_MAX);
     io::copy(&mut body, &mut io::sink())
@@ -159,6 +180,7 @@ fn ask(agent: &Agent, url: &str) -> Result<Answer, String> {
     Ok(Answer {
         status: Some(status),
         took: began.elapsed(),
+        off_s,
     })
 }
 

@@ -10,13 +10,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use baton_core::id::MeasureId;
+use baton_core::run::order::Order;
 use baton_core::run::state::Asked;
 use baton_core::watch::{Sample, Trouble};
 
-use super::counter::Counter;
+use super::counter::{Counter, level};
+use super::postgres::Database;
 use super::probe::{Probe, probe_once};
 use super::prometheus::Counters;
-use super::{Arm, Reading};
+use super::{Arm, Reading, unread};
 use crate::shell::Shell;
 
 /// The shortest rhythm; a shorter one is raised to it, so that a slip in a
@@ -81,7 +83,10 @@ impl Prober {
 /// Why nothing would be seen, in words that repeat no address.
 pub fn sees(asked: &Asked, shell: Arc<Shell>, patience: Duration) -> Result<(), String> {
     if let Asked::Address { url, .. } = asked {
-        return probe_once(url, patience).map(drop);
+        return match probe_once(url, patience)?.off_s {
+            Some(seconds) => Err(off(seconds)),
+            None => Ok(()),
+        };
     }
     let target = Target {
         measure: MeasureId::from(""),
@@ -90,10 +95,21 @@ pub fn sees(asked: &Asked, shell: Arc<Shell>, patience: Duration) -> Result<(), 
         // How far apart points are matters to no question whether there are any.
         every: patience,
     };
-    match Source::new(&target, target.every, shell) {
+    let seen = match Source::new(&target, target.every, shell) {
         Source::Counters(counters) => counters.sees(),
         mut other => other.read().map(drop),
-    }
+    };
+    seen.map_err(|trouble| match trouble {
+        Trouble::Unread { because } => because,
+        Trouble::ClockSkew { seconds } => off(seconds),
+    })
+}
+
+/// That what was answered is not of now.
+fn off(seconds: i64) -> String {
+    let by = baton_core::time::Duration::from_secs(seconds.unsigned_abs());
+    let way = if seconds < 0 { "behind" } else { "ahead" };
+    format!("the answer is dated {by} {way}: the clock there is off, or the answer is an old one")
 }
 
 /// What a thread reads.
@@ -101,6 +117,8 @@ enum Source {
     Probe(Probe),
     Counter(Counter),
     Counters(Counters),
+    Database(Database),
+    Level(Arc<Shell>, Order),
 }
 
 impl Source {
@@ -111,6 +129,11 @@ impl Source {
                 Self::Probe(Probe::new(url, every, slower_than))
             }
             Asked::Counter(order) => Self::Counter(Counter::new(shell, (**order).clone())),
+            Asked::Database(asked) => {
+                let folder = shell.folder().to_owned();
+                Self::Database(Database::new((**asked).clone(), folder))
+            }
+            Asked::Level(order) => Self::Level(shell, (**order).clone()),
             Asked::Queries { server, bad, total } => {
                 Self::Counters(Counters::ratio(server, bad, total, every))
             }
@@ -127,11 +150,13 @@ impl Source {
         }
     }
 
-    fn read(&mut self) -> Result<Reading, String> {
+    fn read(&mut self) -> Result<Reading, Trouble> {
         match self {
-            Self::Probe(probe) => Ok(probe.read()),
-            Self::Counter(counter) => counter.read(),
+            Self::Probe(probe) => probe.read(),
+            Self::Counter(counter) => counter.read().map_err(unread),
             Self::Counters(counters) => counters.read(),
+            Self::Database(database) => database.read().map_err(unread),
+            Self::Level(shell, order) => level(shell, order).map_err(unread),
         }
     }
 }
@@ -153,8 +178,8 @@ fn keep_asking(
         }
         let sample = match read {
             Ok(reading) => reading.sample(target.arm),
-            Err(because) => Sample {
-                trouble: Some(Trouble::Unread { because }),
+            Err(trouble) => Sample {
+                trouble: Some(trouble),
                 ..Sample::default()
             },
         };

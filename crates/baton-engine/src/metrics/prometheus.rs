@@ -6,7 +6,7 @@
 //! meanwhile, and counts from 0. A query with `$step` is an expression: it is
 //! evaluated at the end of every step, and its values are added up.
 //!
-//! All times are the server's own, so its clock may be off. Answers are bounded
+//! All times are the server's own; one whose clock is far off is not believed. Answers are bounded
 //! in size and time, redirects are not followed, and no error repeats the
 //! server's address or the query, which may hold secrets.
 
@@ -14,12 +14,13 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::time::Duration;
 
-use baton_core::watch::Counts;
 use baton_core::watch::query::counter;
+use baton_core::watch::{Counts, Trouble};
+use jiff::Timestamp;
 use serde_json::Value;
 use ureq::Agent;
 
-use super::{Reading, Times, gained};
+use super::{Reading, Times, gained, skew, unread};
 
 /// How long the server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -61,18 +62,18 @@ impl Server {
     }
 
     /// The server's clock, in seconds.
-    fn now(&self) -> Result<f64, String> {
+    fn now(&self) -> Result<f64, Trouble> {
         let said = self.ask("query", &[("query", "time()")])?;
         let time = said["result"][1]
             .as_str()
             .and_then(|time| time.parse().ok());
-        time.ok_or_else(|| "it does not say what time it is".to_owned())
+        time.ok_or_else(|| unread("it does not say what time it is".to_owned()))
     }
 
     /// All samples of what a selector selects, in the last so many seconds.
-    fn raw(&self, selector: &str, seconds: f64) -> Result<Vec<Series>, String> {
+    fn raw(&self, selector: &str, seconds: f64) -> Result<Vec<Series>, Trouble> {
         let query = format!("{selector}[{}s]", seconds.ceil());
-        all(&self.ask("query", &[("query", &query)])?)
+        all(&self.ask("query", &[("query", &query)])?).map_err(unread)
     }
 
     /// An expression at `from`, and every `step` after it until `to`.
@@ -82,7 +83,7 @@ impl Server {
         from: f64,
         to: f64,
         step: f64,
-    ) -> Result<Vec<Series>, String> {
+    ) -> Result<Vec<Series>, Trouble> {
         let [start, end, step] = [from, to, step].map(|seconds| format!("{seconds:.3}"));
         let asked = [
             ("query", query),
@@ -90,38 +91,49 @@ impl Server {
             ("end", &end),
             ("step", &step),
         ];
-        all(&self.ask("query_range", &asked)?)
+        all(&self.ask("query_range", &asked)?).map_err(unread)
     }
 
-    fn ask(&self, what: &str, form: &[(&str, &str)]) -> Result<Value, String> {
+    fn ask(&self, what: &str, form: &[(&str, &str)]) -> Result<Value, Trouble> {
         let url = format!("{}/api/v1/{what}", self.url);
+        let asked = Timestamp::now();
         let sent = self.agent.post(&url).send_form(form.iter().copied());
-        let mut answer = sent.map_err(|error| why(&error))?;
-        let status = answer.status();
-        let mut bytes = Vec::new();
-        let mut body = answer.body_mut().as_reader().take(ANSWER_MOST + 1);
-        body.read_to_end(&mut bytes)
-            .map_err(|error| format!("its answer broke off: {error}"))?;
-        if bytes.len() as u64 > ANSWER_MOST {
-            return Err("its answer is over 16 MiB: select fewer series".to_owned());
+        let answer = sent.map_err(|error| unread(why(&error)))?;
+        let date = answer.headers().get("date");
+        let date = date.and_then(|date| date.to_str().ok());
+        if let Some(seconds) = skew(date, asked, Timestamp::now()) {
+            return Err(Trouble::ClockSkew { seconds });
         }
-        let mut said: Value = serde_json::from_slice(&bytes).map_err(|_| {
-            format!(
-                "it does not answer as Prometheus does (HTTP status {})",
-                status.as_u16()
-            )
-        })?;
-        if said["status"] == "success" {
-            return Ok(said["data"].take());
-        }
-        let said = said["error"].as_str().unwrap_or("without a reason");
-        let said: String = said
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(SAID_MOST)
-            .collect();
-        Err(format!("it refuses the query: {said}"))
+        data(answer).map_err(unread)
     }
+}
+
+/// What an answer holds.
+fn data(mut answer: ureq::http::Response<ureq::Body>) -> Result<Value, String> {
+    let status = answer.status();
+    let mut bytes = Vec::new();
+    let mut body = answer.body_mut().as_reader().take(ANSWER_MOST + 1);
+    body.read_to_end(&mut bytes)
+        .map_err(|error| format!("its answer broke off: {error}"))?;
+    if bytes.len() as u64 > ANSWER_MOST {
+        return Err("its answer is over 16 MiB: select fewer series".to_owned());
+    }
+    let mut said: Value = serde_json::from_slice(&bytes).map_err(|_| {
+        format!(
+            "it does not answer as Prometheus does (HTTP status {})",
+            status.as_u16()
+        )
+    })?;
+    if said["status"] == "success" {
+        return Ok(said["data"].take());
+    }
+    let said = said["error"].as_str().unwrap_or("without a reason");
+    let said: String = said
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(SAID_MOST)
+        .collect();
+    Err(format!("it refuses the query: {said}"))
 }
 
 /// Why there was no answer, without the address.
@@ -184,7 +196,7 @@ impl Query {
         server: &Server,
         since: Option<f64>,
         now: f64,
-    ) -> Result<Vec<(Labels, f64)>, String> {
+    ) -> Result<Vec<(Labels, f64)>, Trouble> {
         let Some(step) = self.step else {
             let back = since.map_or(0.0, |since| now - since).clamp(0.0, BACK_MOST) + LATE;
             let found = server.raw(&self.text, back)?;
@@ -272,8 +284,9 @@ impl Counters {
     /// What was counted since the last time; the first time says where it begins.
     ///
     /// # Errors
-    /// Says why it could not be read, in words without address or query.
-    pub fn read(&mut self) -> Result<Reading, String> {
+    /// Says why it could not be read, in words without address or query, or that the
+    /// server's clock is off.
+    pub fn read(&mut self) -> Result<Reading, Trouble> {
         let now = self.server.now()?;
         let (server, since) = (&self.server, self.since);
         let reading = match &mut self.asked {
@@ -285,13 +298,13 @@ impl Counters {
                 .map(|gains| gains.iter().map(|(_, gain)| gain).sum::<f64>());
                 Reading {
                     counts: Counts::new(bad.round() as u64, total.round() as u64),
-                    times: None,
+                    ..Reading::default()
                 }
             }
             Asked::Buckets {
                 buckets,
                 slower_than_ms,
-            } => spread(&buckets.gains(server, since, now)?, *slower_than_ms)?,
+            } => spread(&buckets.gains(server, since, now)?, *slower_than_ms).map_err(unread)?,
         };
         // What an expression has not reached yet is read with the next step.
         self.since = Some(now);
@@ -302,7 +315,7 @@ impl Counters {
     ///
     /// # Errors
     /// In the words of [`read`](Self::read), or naming the question without data.
-    pub fn sees(&self) -> Result<(), String> {
+    pub fn sees(&self) -> Result<(), Trouble> {
         let now = self.server.now()?;
         let queries = match &self.asked {
             Asked::Ratio { bad, total } => vec![("total", total), ("bad", bad)],
@@ -314,13 +327,14 @@ impl Counters {
                 Some(step) => self.server.steps(&query.text, now - LATE, now, step)?,
             };
             if found.iter().all(|(_, samples)| samples.is_empty()) {
-                return Err(format!(
+                return Err(unread(format!(
                     "`{name}` finds no data in the last 5 minutes; a counter that may never have \
                      counted is exported as 0 from the start"
-                ));
+                )));
             }
             if name == "histogram" && !found.iter().all(|(labels, _)| labels.contains_key("le")) {
-                return Err("`histogram` selects series without the label `le`".to_owned());
+                let why = "`histogram` selects series without the label `le`".to_owned();
+                return Err(unread(why));
             }
         }
         Ok(())
@@ -389,6 +403,7 @@ fn spread(gains: &[(Labels, f64)], slower_than_ms: f64) -> Result<Reading, Strin
             bounds: bounds[..bounds.len() - 1].to_vec(),
             counts,
         }),
+        ..Reading::default()
     })
 }
 

@@ -47,6 +47,7 @@ fn answer(mut stream: TcpStream, asked: &Sender<String>) -> Option<()> {
         "/moved" => "302 Found\r\nlocation: /ok\r\ncontent-length: 2",
         "/flood" => "200 OK\r\ncontent-length: 1000000000",
         "/torn" => "200 OK\r\ncontent-length: 9",
+        "/old" => "200 OK\r\ndate: Wed, 21 Oct 2015 07:28:00 GMT\r\ncontent-length: 2",
         _ => "200 OK\r\ncontent-length: 2",
     };
     asked.send(path.clone()).ok()?;
@@ -80,10 +81,13 @@ fn address(url: String, slower_than: Option<Duration>) -> Asked {
 
 /// A prober that carries out no commands.
 fn start(targets: Vec<Target>) -> Prober {
+    Prober::start(targets, &Arc::new(no_shell()))
+}
+
+fn no_shell() -> Shell {
     let nowhere = PathBuf::from("/nonexistent");
     let ssh = Ssh::new(&nowhere);
-    let shell = Shell::new(nowhere.clone(), nowhere.clone(), nowhere, ssh);
-    Prober::start(targets, &Arc::new(shell))
+    Shell::new(nowhere.clone(), nowhere.clone(), nowhere, ssh)
 }
 
 /// Adds up what is taken until it is enough.
@@ -316,10 +320,63 @@ fn an_answer_falls_into_the_bucket_of_its_time_and_none_into_the_last() {
         ("http://127.0.0.1:1/".to_owned(), 1),
     ] {
         let probe = super::probe::Probe::new(&url, SOON, Some(LONG));
-        let times = probe.read().times.unwrap();
+        let times = probe.read().unwrap().times.unwrap();
         assert_eq!(times.counts.len(), times.bounds.len() + 1);
         assert_eq!(times.counts.iter().sum::<u64>(), 1);
         assert_eq!(times.counts.last(), Some(&last), "{url}");
         assert!(times.bounds.is_sorted_by(|a, b| a < b) && times.bounds[0] == 1.0);
     }
+}
+
+#[test]
+fn a_date_far_from_now_is_told_and_one_nearby_is_not() {
+    let at = |second: i64| Timestamp::from_second(1_792_000_000 + second).unwrap();
+    let off = |date: i64, asked: i64, answered: i64| {
+        let date = at(date).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        skew(Some(&date), at(asked), at(answered))
+    };
+    for (date, asked, answered, seconds) in [
+        (0, 0, 0, None),
+        (30, 0, 0, None),
+        (31, 0, 0, Some(31)),
+        // The second that was begun, and the time the answer took, are on its side.
+        (0, 31, 31, None),
+        (0, 32, 60, Some(-31)),
+        (60, 0, 40, None),
+        (-86_400, 0, 0, Some(-86_399)),
+    ] {
+        assert_eq!(
+            off(date, asked, answered),
+            seconds,
+            "{date} {asked} {answered}"
+        );
+    }
+    assert_eq!(skew(None, at(0), at(0)), None);
+    assert_eq!(skew(Some("yesterday"), at(0), at(0)), None);
+}
+
+#[test]
+fn an_old_answer_is_no_reading_of_now() {
+    let (address, _requests) = serve();
+    let prober = start(vec![target(
+        "old",
+        Arm::Canary,
+        format!("http://{address}/old"),
+    )]);
+    let deadline = Instant::now() + LONG;
+    let sample = loop {
+        assert!(Instant::now() < deadline);
+        if let Some(sample) = prober.take().remove("old") {
+            break sample;
+        }
+        thread::yield_now();
+    };
+    assert!(!sample.canary.seen());
+    assert!(matches!(sample.trouble, Some(Trouble::ClockSkew { seconds }) if seconds < -1_000_000));
+    let asked = self::address(format!("http://{address}/old"), None);
+    let why = super::prober::sees(&asked, Arc::new(no_shell()), LONG).unwrap_err();
+    assert!(why.contains("behind: the clock there is off"), "{why}");
+    let server = format!("http://{address}/old?");
+    let read = super::prometheus::Counters::ratio(&server, "a", "b", LONG).read();
+    assert!(matches!(read, Err(Trouble::ClockSkew { .. })), "{read:?}");
 }

@@ -1,6 +1,7 @@
 //! Counters that real commands print, read by a real prober.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use baton_core::run::state::{Asked, asked};
 use baton_core::time::Duration as Span;
 use baton_core::watch::{Counts, Sample, Trouble};
 use baton_engine::metrics::Arm;
+use baton_engine::metrics::counter::Counter;
 use baton_engine::metrics::prober::{Prober, Target, sees};
 use baton_engine::shell::Shell;
 use baton_engine::shell::ssh::Ssh;
@@ -88,6 +90,33 @@ impl Site {
         fs::rename(at.with_extension("part"), at).unwrap();
     }
 
+    fn append(&self, name: &str, text: &str) {
+        let at = self.folder.path().join("host").join(name);
+        let mut file = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(at)
+            .unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Over what stands there, in the same file.
+    fn write_over(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join("host").join(name), text).unwrap();
+    }
+
+    fn rename(&self, from: &str, to: &str) {
+        let host = self.folder.path().join("host");
+        fs::rename(host.join(from), host.join(to)).unwrap();
+    }
+
+    fn counter(&self) -> Counter {
+        let Asked::Counter(order) = &self.asked else {
+            panic!("{:?}", self.asked);
+        };
+        Counter::new(Arc::clone(&self.shell), (**order).clone())
+    }
+
     fn prober(&self) -> Prober {
         let target = Target {
             measure: "m".into(),
@@ -126,30 +155,107 @@ fn read_again(prober: &Prober) {
     }
 }
 
+/// What is new in the log since the last look: bad lines, and all.
+fn look(counter: &mut Counter) -> Counts {
+    counter.read().unwrap().counts
+}
+
 #[test]
-fn lines_of_a_log_are_counted_from_where_it_stands_also_when_it_is_rotated() {
+fn a_log_is_read_where_it_is_new_also_when_it_is_rotated() {
     let site = Site::new("from: { log: $LOG }");
     assert!(
         site.sees()
-            .is_err_and(|why| why.contains("status 1: grep: app.log: "))
+            .is_err_and(|why| why.contains("ended with status ") && why.contains("app.log"))
     );
-    site.write("app.log", "old error\nold\n");
+    site.append("app.log", "old error\nold\n");
+    assert_eq!(site.sees(), Ok(()));
+    let mut counter = site.counter();
+    // What stands there already was before.
+    assert_eq!(look(&mut counter), Counts::new(0, 0));
+    site.append(
+        "app.log",
+        "error: no\nterrors do not count\nINFO no error\nhalf a li",
+    );
+    assert_eq!(look(&mut counter), Counts::new(1, 3));
+    assert_eq!(look(&mut counter), Counts::new(0, 0));
+    site.append("app.log", "ne: fatal\n");
+    assert_eq!(look(&mut counter), Counts::new(1, 1));
+
+    // Moved aside, as logrotate does: what was written last is not lost.
+    site.append("app.log", "ERROR late\n");
+    site.rename("app.log", "app.log.1");
+    site.append("app.log", "level=error new\nnew\n");
+    assert_eq!(look(&mut counter), Counts::new(2, 3));
+
+    // Cut off in place, and longer again than it was.
+    site.write_over("app.log", &"cut\n".repeat(50));
+    assert_eq!(look(&mut counter), Counts::new(0, 50));
+    // Shorter than it was.
+    site.write_over("app.log", "PANIC\n");
+    assert_eq!(look(&mut counter), Counts::new(1, 1));
+    site.write_over("app.log", "");
+    assert_eq!(look(&mut counter), Counts::new(0, 0));
+    site.append("app.log", "one\n");
+    assert_eq!(look(&mut counter), Counts::new(0, 1));
+
+    site.rename("app.log", "elsewhere");
+    assert!(counter.read().is_err());
+    site.append("app.log", "error\n");
+    assert_eq!(look(&mut counter), Counts::new(1, 1));
+}
+
+#[test]
+fn levels_are_told_however_they_are_written() {
+    let site = Site::new("from: { log: $LOG }, ratio: { bad: level:error, total: level:info }");
+    site.append("app.log", "");
+    let mut counter = site.counter();
+    assert_eq!(look(&mut counter), Counts::new(0, 0));
+    for (line, level) in [
+        ("2026-11-22T10:00:00Z ERROR cannot pay", 2),
+        (r#"{"ts":1,"level":"error","msg":"all is info"}"#, 2),
+        ("level=fatal msg=x", 2),
+        ("[CRITICAL] disk", 2),
+        ("<3> err: x", 2),
+        ("thread 'main' panicked: PANIC", 2),
+        ("WARN slow", 1),
+        ("level=info msg=\"error\"", 1),
+        ("notice \\n error \u{e9}", 1),
+        ("debug: error", 0),
+        ("terror", 0),
+        ("", 0),
+        (&format!("{} error", "x".repeat(300)), 0),
+    ] {
+        site.append("app.log", &format!("{line}\n"));
+        let counts = Counts::new(u64::from(level == 2), u64::from(level > 0));
+        assert_eq!(look(&mut counter), counts, "{line}");
+    }
+}
+
+#[test]
+fn a_pattern_that_is_none_is_trouble() {
+    let site = Site::new("from: { log: $LOG }, ratio: { bad: '(', total: . }");
+    site.append("app.log", "a\n");
+    let mut counter = site.counter();
+    assert!(counter.read().is_ok());
+    site.append("app.log", "b\n");
+    assert!(counter.read().unwrap_err().contains("grep: "));
+}
+
+#[test]
+fn a_level_is_the_number_a_command_prints() {
+    let site = Site::new("from: { level: cat heap }");
+    site.write("heap", "here:\n512.5\n");
     assert_eq!(site.sees(), Ok(()));
     let prober = site.prober();
-    read_again(&prober);
-    site.write(
-        "app.log",
-        "old error\nold\nerror: no\nterrors do not count\nINFO yes\n",
-    );
-    let sample = gather(&prober, |sample| sample.canary.total >= 3);
-    assert_eq!(sample.canary, Counts::new(1, 3));
-    read_again(&prober);
-    site.write("app.log", "FATAL\n");
-    let sample = gather(&prober, |sample| sample.canary.total >= 1);
-    assert_eq!(sample.canary, Counts::new(1, 1));
-    fs::remove_file(site.folder.path().join("host/app.log")).unwrap();
+    let sample = gather(&prober, |sample| sample.levels().is_some());
+    let (level, control) = sample.levels().unwrap();
+    assert!(level.mean == 512.5 && control.is_none() && sample.trouble.is_none());
+    site.write("heap", "much\n");
     let sample = gather(&prober, |sample| sample.trouble.is_some());
-    assert_eq!(sample.canary.total, 0);
+    let Some(Trouble::Unread { because }) = sample.trouble else {
+        panic!("{sample:?}");
+    };
+    assert!(because.contains("not a number: much"), "{because}");
 }
 
 #[test]

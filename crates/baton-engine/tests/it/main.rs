@@ -7,6 +7,7 @@ mod bridges;
 mod counted;
 mod crowd;
 mod explorer;
+mod judged;
 mod needs_aiosmtpd;
 mod needs_postgres;
 mod needs_sshd;

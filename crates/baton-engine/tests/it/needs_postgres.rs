@@ -1,12 +1,16 @@
-//! Facts of a real PostgreSQL server, which these tests start themselves.
+//! Facts and measures of a real PostgreSQL server, which these tests start themselves.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use baton_core::handoff::contract::SecretRef;
 use baton_core::parity::{Class, Collector, FactName, HostFacts, LayerStatus};
+use baton_core::run::order;
+use baton_core::watch::Counts;
 use baton_engine::collect::{Limits, Place, Site, collect_within};
+use baton_engine::metrics::postgres::Database;
 use tempfile::TempDir;
 
 /// A server of its own in a folder of its own, which listens on no port.
@@ -297,5 +301,85 @@ fn nothing_is_written_and_what_refuses_is_a_status() {
         LayerStatus::Ok,
         "{:?}",
         host.layers
+    );
+}
+
+#[test]
+fn a_measure_counts_rows_and_writes_none() {
+    let server = Server::new();
+    server.sql("create table o (bad bool); insert into o values (true), (false)");
+    server.sql("create role guest login password 'canary-88'");
+    server.sql("grant select, insert on o to guest");
+    let hba = server.root.path().join("data/pg_hba.conf");
+    fs::write(&hba, "local all shop trust\nlocal all all scram-sha-256\n").unwrap();
+    server.sql("select pg_reload_conf()");
+    fs::write(server.root.path().join("word"), "canary%2D88\n").unwrap();
+    let counts = |url: &str, bad: &str, total: &str| {
+        let asked = order::Database {
+            url: format!(
+                "postgres://{url}/postgres?host={}",
+                server.root.path().display()
+            ),
+            bad: bad.to_owned(),
+            total: total.to_owned(),
+            secrets: [("WORD".to_owned(), SecretRef::File("word".to_owned()))].into(),
+        };
+        Database::new(asked, server.root.path().to_owned())
+    };
+    let (bad, all) = ("select count(*) from o where bad", "select count(*) from o");
+    let mut orders = counts("guest:$WORD@", bad, all);
+    assert!(!format!("{orders:?}").contains("canary"));
+    // What is there already was before.
+    assert_eq!(orders.read().unwrap().counts, Counts::new(0, 0));
+    server.sql("insert into o values (true), (false), (false)");
+    assert_eq!(orders.read().unwrap().counts, Counts::new(1, 3));
+    assert!(!format!("{orders:?}").contains("canary"));
+    server.sql("truncate o; insert into o values (true)");
+    assert_eq!(orders.read().unwrap().counts, Counts::new(1, 1));
+
+    for (url, bad, total, says) in [
+        (
+            "guest:$WORD@",
+            "insert into o values (true) returning 1",
+            all,
+            "read-only transaction",
+        ),
+        (
+            "guest:$WORD@",
+            "select count(*) from nothing",
+            all,
+            "\"nothing\" does not exist",
+        ),
+        (
+            "guest:$WORD@",
+            "select 1 where false",
+            all,
+            "do not give a number each: 1",
+        ),
+        (
+            "guest:$WORD@",
+            "select '$(touch owned)`touch owned`'",
+            all,
+            "do not give a number each",
+        ),
+        (
+            "guest:canary-99@",
+            bad,
+            all,
+            "password authentication failed",
+        ),
+        ("guest:$NONE@", bad, all, "password authentication failed"),
+    ] {
+        let why = counts(url, bad, total).read().unwrap_err();
+        assert!(why.contains(says) && !why.contains("canary"), "{why}");
+    }
+    assert!(!server.root.path().join("owned").exists());
+    server.sql("do $$ begin if (select count(*) from o) <> 1 then raise 'written'; end if; end $$");
+    let mut lost = counts("guest:$WORD@", bad, all);
+    fs::remove_file(server.root.path().join("word")).unwrap();
+    assert!(
+        lost.read()
+            .unwrap_err()
+            .starts_with("the secret WORD cannot be had")
     );
 }

@@ -1,6 +1,6 @@
 //! `status`: where everything stands, on one screen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use baton_core::diag::{Question, list};
 use baton_core::event::{Event, Leg, Outcome};
@@ -10,7 +10,7 @@ use baton_core::run::State;
 use baton_core::run::state::{Mode, Progress};
 use baton_core::run::waits::{Waiting, waits};
 use baton_core::time::Duration;
-use baton_core::watch;
+use baton_core::watch::{self, Sample};
 use baton_engine::drive::fold;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -69,10 +69,12 @@ struct Run {
 #[derive(Default)]
 struct Judged {
     latest: Option<watch::Verdict>,
-    /// The share of bad ones at each look; none where nothing was seen.
+    /// The share of bad ones, or the level, at each look; none where nothing was seen.
     shares: BTreeMap<MeasureId, Vec<Option<f64>>>,
     /// How far the evidence has come to its bar at each look, in logarithms.
     ways: BTreeMap<MeasureId, Vec<Option<f64>>>,
+    /// The measures that have a level.
+    levels: BTreeSet<MeasureId>,
 }
 
 impl Seen {
@@ -380,7 +382,14 @@ impl Judged {
             Event::Judged { samples, verdict } => {
                 for finding in &verdict.measures {
                     let sample = samples.get(&finding.measure);
-                    let share = sample.and_then(|sample| sample.canary.rate());
+                    let level = sample.and_then(Sample::levels);
+                    if level.is_some() {
+                        let _new = self.levels.insert(finding.measure.clone());
+                    }
+                    let share = match level {
+                        Some((canary, _)) => Some(canary.mean),
+                        None => sample.and_then(|sample| sample.canary.rate()),
+                    };
                     self.shares
                         .entry(finding.measure.clone())
                         .or_default()
@@ -408,10 +417,15 @@ impl Judged {
                 toned(spark(looks), Tone::Accent)
             };
             let (e, bar) = (finding.e, finding.bar);
+            let what = if self.levels.contains(&finding.measure) {
+                "level at each look"
+            } else {
+                "bad at each look"
+            };
             rows.push(vec![
                 cell(finding.measure.as_str()),
                 drawn(&self.shares),
-                toned("bad at each look", Tone::Quiet),
+                toned(what, Tone::Quiet),
             ]);
             rows.push(vec![
                 cell(""),

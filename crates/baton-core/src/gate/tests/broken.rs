@@ -149,6 +149,13 @@ pub(super) fn definition() -> Vec<Broken> {
                 }
             }
         }),
+        clouds("definition.blind-measure", &["errors"], "omar", |w| {
+            for said in &mut w.story {
+                if matches!(said.event, Event::MeasureSeen { .. }) {
+                    said.at = time("2026-11-24T08:09:59Z");
+                }
+            }
+        }),
         stops("definition.undefined", &["success"], "dana", |w| {
             w.plan.contract.success = Section::Undefined;
         }),

@@ -34,7 +34,8 @@ pub enum Counter {
     },
 }
 
-/// Which lines count: extended regular expressions (POSIX, as `grep -E` has them).
+/// Which lines count: extended regular expressions (POSIX, as `grep -E` has them),
+/// or `level:WORD`: lines that say of themselves that they are at least that bad.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lines {
     /// The bad ones.
@@ -43,14 +44,37 @@ pub struct Lines {
     pub total: String,
 }
 
-/// By level: a line that names an error or worse is bad, and every line counts.
+/// By level: a line that calls itself an error or worse is bad, and every line counts.
 impl Default for Lines {
     fn default() -> Self {
-        const LEVELS: &str =
-            "ERROR|Error|error|FATAL|Fatal|fatal|CRITICAL|Critical|critical|PANIC|Panic|panic";
         Self {
-            bad: format!("(^|[^[:alnum:]])({LEVELS})([^[:alnum:]]|$)"),
+            bad: "level:error".to_owned(),
             total: String::new(),
         }
     }
+}
+
+/// The words by which a line says its level, and their rank. A line says it with
+/// the first such word within its first 256 bytes, in capitals or not.
+pub(crate) const LEVELS: [(&str, u8); 14] = [
+    ("trace", 1),
+    ("debug", 2),
+    ("info", 3),
+    ("notice", 3),
+    ("warn", 4),
+    ("warning", 4),
+    ("err", 5),
+    ("error", 5),
+    ("alert", 6),
+    ("crit", 6),
+    ("critical", 6),
+    ("emerg", 6),
+    ("fatal", 6),
+    ("panic", 6),
+];
+
+/// The word after `level:` when it is no level.
+pub(in crate::handoff) fn no_level(pattern: &str) -> Option<&str> {
+    let word = pattern.strip_prefix("level:")?;
+    (!LEVELS.iter().any(|(level, _)| *level == word)).then_some(word)
 }

@@ -197,6 +197,7 @@ fn values() {
 #[test]
 fn measures() {
     const PROMETHEUS: &str = "    from: { prometheus: \"http://prometheus:9090\" }\n";
+    const LEVELLED: &str = "    probe: { url: \"http://$HOST:$PORT/checkout\", every: 1s }   # measured by Baton itself where there is no Prometheus\n    quantile: { p95: 300ms }\n";
     const PROBE: &str = "    probe: { url: \"http://$HOST:$PORT/checkout\", every: 1s } ";
     check(
         &[
@@ -233,6 +234,43 @@ fn measures() {
             ),
             (PROBE, "    from: { log: app.log } "),
             (PROBE, "    from: { sqlite: app.db } "),
+            (
+                PROMETHEUS,
+                "    from: { postgres: \"postgres://db/shop\" }\n",
+            ),
+            (
+                "    quantile: { p95: 300ms }\n",
+                "    quantile: { p95: 300ms }\n    at_most: 2%\n",
+            ),
+            ("    at_most: 1% ", "    at_most: 1 "),
+            ("    at_most: 1% ", "    at_most: 100% "),
+            ("    at_most: 1% ", "    at_most: many "),
+            ("    worse_by: 0.5% ", "    worse_by: 100% "),
+            (
+                LEVELLED,
+                "    probe: { url: \"http://shop/\", every: 1s }\n    worse_by: 1%\n",
+            ),
+            (PROBE, "    from: { level: ./heap } "),
+            (
+                "    quantile: { p95: 300ms }\n",
+                "    at_most: 1%\n    worse_by: 1%\n",
+            ),
+            (
+                LEVELLED,
+                "    from: { level: ./heap $NONE }\n    at_most: 80\n",
+            ),
+            (
+                LEVELLED,
+                "    from: { level: ./heap }\n    ratio: { bad: a, total: b }\n    at_most: 80\n",
+            ),
+            (
+                LEVELLED,
+                "    from: { log: app.log }\n    ratio: { bad: level:bad, total: . }\n    at_most: 1%\n",
+            ),
+            (
+                LEVELLED,
+                "    from: { log: app.log }\n    ratio: { bad: level:error, total: level:error }\n    at_most: 1%\n",
+            ),
         ],
         expect_file!["../testdata/notes/measures.txt"],
     );

@@ -71,7 +71,8 @@ impl Validator {
                     self.properties(&schema, value, at)?;
                 }
                 "$schema" | "$defs" | "title" | "description" | "examples" | "format"
-                | "pattern" | "minItems" | "uniqueItems" | "minProperties" | "maxProperties" => {}
+                | "pattern" | "minimum" | "minItems" | "uniqueItems" | "minProperties"
+                | "maxProperties" => {}
                 other => return Err(format!("{at}: unknown word {other}")),
             }
         }

@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::{Illegal, State, Watching};
 use crate::handoff::contract::{Measure, Source, WatchTerms};
 use crate::handoff::plan::Plan;
-use crate::id::{AttemptId, HostName, MeasureId, StepId};
+use crate::id::{HostName, MeasureId, StepId};
 use crate::ledger::Entry;
-use crate::run::order::{self, Order};
+use crate::run::order::{self, Database, Order};
 use crate::time::Duration;
 use crate::watch::{self, Decision, Judge, Kind, Learned, Sample, Verdict};
 
@@ -68,6 +68,10 @@ pub enum Asked {
     /// A command that prints two counters, bad ones and all. Its attempt's id is
     /// made anew each time.
     Counter(Box<Order>),
+    /// A database from which two counters are read.
+    Database(Box<Database>),
+    /// A command that prints a level, as for a counter.
+    Level(Box<Order>),
 }
 
 /// How long the judge pauses between two looks.
@@ -135,8 +139,12 @@ impl State {
         }
         let lasts = self.watch_lasts(step);
         let (every, looks) = looks(lasts);
+        let probes = self.probes_of(step);
         let judge = Judge::new(&watch::Terms {
-            measures: measures.iter().map(|m| judged(m, learned)).collect(),
+            measures: measures
+                .iter()
+                .map(|m| judged(m, learned, split(&m.id.value, &probes)))
+                .collect(),
             false_alarm: terms.false_alarm,
             watch_intervals: looks,
             interval_s: u32::try_from(every.as_millis() / 1000).unwrap_or(1).max(1),
@@ -154,7 +162,7 @@ impl State {
     }
 
     /// The judge's verdict follows from the samples alone; the one that was
-    /// recorded must be the same.
+    /// recorded must be the same to the last bit, but for its sentences.
     pub(super) fn judged(
         &mut self,
         entry: &Entry,
@@ -166,10 +174,10 @@ impl State {
         };
         let mut judge = watching.judge.clone();
         let verdict = judge.observe(samples);
-        if verdict.decision != recorded.decision {
-            return Err(Illegal(
-                "the verdict does not follow from what was counted".to_owned(),
-            ));
+        if let Some(difference) = verdict.unlike(recorded) {
+            return Err(Illegal(format!(
+                "the verdict does not follow from what was counted: {difference}"
+            )));
         }
         if verdict.decision == Decision::RollBack {
             self.harm = Some(verdict.because.clone());
@@ -315,31 +323,52 @@ pub fn asked(plan: &Plan, measure: &Measure, host: &HostName, every: Duration) -
             buckets: query(buckets),
             slower_than: limit.unwrap_or_default(),
         },
-        Source::Counter(counter) => {
-            let nameless = AttemptId::from("");
-            Asked::Counter(Box::new(order::counter(plan, counter, host, &nameless)))
+        Source::Counter(counter) => Asked::Counter(Box::new(order::counter(plan, counter, host))),
+        Source::Postgres { url, bad, total } => {
+            Asked::Database(Box::new(order::database(plan, (url, bad, total), host)))
         }
+        Source::Level(run) => Asked::Level(Box::new(order::level(plan, run, host))),
     }
 }
 
-/// A measure of the contract, as the judge sees it: shares of what is bad, and
-/// of a time also how it is spread.
-fn judged(measure: &Measure, learned: &BTreeMap<MeasureId, Learned>) -> watch::Measure {
+/// What share of Baton's own probes goes to hosts that have changed; `None` where
+/// it makes none, or none to one of the sides. How other traffic is split only its
+/// history can tell.
+fn split(measure: &MeasureId, probes: &BTreeSet<Probe>) -> Option<f64> {
+    let own = probes
+        .iter()
+        .filter(|probe| probe.measure == *measure)
+        .filter(|probe| matches!(probe.asked, Asked::Address { .. }));
+    let (changed, others): (Vec<&Probe>, Vec<_>) = own.partition(|probe| probe.changed);
+    let (changed, all) = (changed.len() as f64, (changed.len() + others.len()) as f64);
+    Some(changed / all).filter(|share| *share > 0.0 && *share < 1.0)
+}
+
+/// A measure of the contract, as the judge sees it: shares of what is bad, of a
+/// time also how it is spread, or a level.
+fn judged(
+    measure: &Measure,
+    learned: &BTreeMap<MeasureId, Learned>,
+    split: Option<f64>,
+) -> watch::Measure {
     let limit = measure
         .at_most
         .or_else(|| measure.quantile.map(|quantile| 1.0 - quantile.q));
+    let kind = match (&measure.source, measure.quantile) {
+        (Source::Level(_), _) => Kind::Gauge,
+        (_, Some(_)) => Kind::Histogram,
+        (_, None) => Kind::Counts,
+    };
+    let mut learned = learned.get(&measure.id.value).cloned().unwrap_or_default();
+    learned.split = learned.split.or(split);
     watch::Measure {
         id: measure.id.value.clone(),
         says: measure.says.clone(),
-        kind: if measure.quantile.is_some() {
-            Kind::Histogram
-        } else {
-            Kind::Counts
-        },
+        kind,
         limit,
         worse_by: measure.worse_by,
         critical: true,
         weight: 1.0,
-        learned: learned.get(&measure.id.value).cloned().unwrap_or_default(),
+        learned,
     }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Toy, plan, step};
 use crate::event::RunKind;
-use crate::run::order::Order;
+use crate::run::order::{MARK, Order};
 use crate::run::state::Asked;
 
 /// What the judge asks of two hosts for a measure with this source.
@@ -18,7 +18,7 @@ fn asked_of(source: &serde_json::Value) -> Vec<Asked> {
         "watch": { "for": 1_200_000, "on_harm": "stop", "false_alarm": 0.01 },
         "environments": { "prod": {
             "hosts": { "h0": host(0), "h1": host(1) }, "groups": {},
-            "vars": { "COLOR": "red" }, "secrets": {},
+            "vars": { "COLOR": "red" }, "secrets": { "KEY": { "env": "KEY" } },
         } },
     });
     let steps = vec![step("a", &[], json!({}))];
@@ -76,7 +76,39 @@ fn queries_name_hosts_and_steps_and_counters_are_read_on_each_host() {
         .collect();
     assert_eq!(logs, ["8000.log", "8001.log"]);
     for order in orders {
+        assert_eq!(order.env[MARK], "");
         assert_eq!(order.env["BATON_BAD"], "ERROR'$(id)");
         assert!(!order.fence.body.contains("ERROR"), "{}", order.fence.body);
     }
+}
+
+#[test]
+fn a_database_is_asked_from_here_and_a_level_on_each_host() {
+    let database = |url: &str, total: &str| {
+        let source = json!({ "url": url, "bad": "select 1", "total": total });
+        let asked = asked_of(&json!({ "postgres": source }));
+        asked.into_iter().map(|asked| match asked {
+            Asked::Database(asked) => *asked,
+            other => panic!("{other:?}"),
+        })
+    };
+    // What is the same for all hosts is asked once; a secret stays a reference.
+    let [one] = &database("postgres://shop:$KEY@$COLOR/shop", "select 2").collect::<Vec<_>>()[..]
+    else {
+        panic!("one question for the release as a whole");
+    };
+    assert_eq!(one.url, "postgres://shop:$KEY@red/shop");
+    assert_eq!(one.secrets.keys().collect::<Vec<_>>(), ["KEY"]);
+    let statements: Vec<String> = database("postgres://db", "select '$HOST'")
+        .map(|asked| asked.total)
+        .collect();
+    assert_eq!(statements, ["select 'h0'", "select 'h1'"]);
+    let levels = asked_of(&json!({ "level": "heap $KEY" }));
+    for asked in &levels {
+        let Asked::Level(order) = asked else {
+            panic!("{asked:?}");
+        };
+        assert!(order.secrets.contains_key("KEY") && order.host.is_some());
+    }
+    assert_eq!(levels.len(), 2);
 }

@@ -9,7 +9,7 @@ use crate::event::{Event, Outcome, RunKind};
 use crate::id::MeasureId;
 use crate::run::Next;
 use crate::run::waits::Ask;
-use crate::watch::{Counts, Decision, Sample, Verdict};
+use crate::watch::{Counts, Sample};
 
 /// One step, then a watch of a minute in which every answer is bad.
 fn harmed(on_harm: &str) -> Toy {
@@ -37,17 +37,14 @@ fn watch(toy: &mut Toy, bad: u64) -> Next {
         match toy.go() {
             Next::Look => {
                 let verdict = toy.state.verdict_on(&samples).unwrap();
-                let lie = Verdict {
-                    decision: Decision::RollBack,
-                    ..verdict.clone()
+                let mut lie = verdict.clone();
+                lie.measures[0].bar += 1.0;
+                let lie = Event::Judged {
+                    samples: samples.clone(),
+                    verdict: lie,
                 };
-                if verdict.decision != Decision::RollBack {
-                    let lie = Event::Judged {
-                        samples: samples.clone(),
-                        verdict: lie,
-                    };
-                    assert!(toy.try_say("baton", lie).is_err());
-                }
+                let refused = toy.try_say("baton", lie).unwrap_err().to_string();
+                assert!(refused.contains("`bar` of errors is "), "{refused}");
                 let samples = samples.clone();
                 // What the journal gives back is judged to the same bits.
                 let event = Event::Judged { samples, verdict };

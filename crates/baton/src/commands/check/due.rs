@@ -173,7 +173,7 @@ fn secrets(desk: &mut Desk, plan: &Plan, by: &Handle) -> Result<(), Failure> {
 
 fn measures(desk: &mut Desk, out: &Out, plan: &Plan, by: &Handle) -> Result<(), Failure> {
     let shell = Arc::new(desk.shell()?);
-    for measure in measures_due(plan, &desk.facts) {
+    for measure in measures_due(plan, &desk.facts, Timestamp::now()) {
         out.progress(&format!("asking for {}", measure.id.value));
         let event = Event::MeasureSeen {
             measure: measure.id.value.clone(),
@@ -194,7 +194,11 @@ fn blind(plan: &Plan, measure: &Measure, shell: &Arc<Shell>) -> Option<String> {
     }
     let every = match &measure.source {
         Source::Probe { every, .. } => *every,
-        Source::Prometheus { .. } | Source::Histogram { .. } | Source::Counter(_) => STEP,
+        Source::Prometheus { .. }
+        | Source::Histogram { .. }
+        | Source::Counter(_)
+        | Source::Postgres { .. }
+        | Source::Level(_) => STEP,
     };
     // What names no host is asked once.
     let mut asked_before = BTreeSet::new();
