@@ -146,7 +146,7 @@ fn bounded(source: impl Read) -> std::io::Result<Vec<u8>> {
 }
 
 /// Replaces secrets in a stream, also where one is cut by two reads.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Masker {
     secrets: Vec<Vec<u8>>,
     held: Vec<u8>,

@@ -19,12 +19,14 @@
 //! Far away, in `$HOME/.baton/attempts`, `pid` is a file, `command` holds what
 //! `pid` does for the command itself, `exit` is lines instead of JSON, the
 //! beginning and the end of the output are `output` and `tail` (where the step
-//! has secrets, in hex digits), and `wrapper` is the program.
+//! has secrets, in hex digits), and `wrapper` is the program. What is printed there
+//! comes along the connection and is `output` here as well while the command runs.
 
 pub mod attempt;
 pub mod far;
 pub mod local;
 pub(crate) mod process;
+mod shown;
 pub mod ssh;
 
 use std::io;
@@ -47,12 +49,12 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// Attempts for a contract in `folder`: those on this machine keep theirs in
-    /// `attempts`, with `program` as their wrapper (called with `attempt
+    /// Attempts for a contract in `folder`: those on this machine have their folders
+    /// in `attempts`, with `program` as their wrapper (called with `attempt
     /// FOLDER`); other hosts are reached through `ssh`.
     pub fn new(folder: PathBuf, attempts: PathBuf, program: PathBuf, ssh: Ssh) -> Self {
         Self {
-            far: Far::new(folder.clone(), ssh),
+            far: Far::new(folder.clone(), attempts.clone(), ssh),
             local: Local {
                 folder,
                 attempts,
@@ -95,11 +97,10 @@ impl Shell {
         }
     }
 
-    /// Removes what a host keeps of an attempt whose end is in the ledger.
+    /// Removes what is kept of an attempt whose end is in the ledger.
     pub fn forget(&self, attempt: &AttemptId) {
-        if !self.far.forget(attempt) {
-            self.local.forget(attempt);
-        }
+        self.far.forget(attempt);
+        self.local.forget(attempt);
     }
 }
 

@@ -21,6 +21,7 @@ use baton_core::id::AttemptId;
 use baton_core::run::order::Order;
 
 use super::local::never;
+use super::shown::Shown;
 use super::ssh::{Broken, Errand, Left, Line, PAUSE, Ssh, Told, adopt, start, told};
 use crate::secret::{Masker, Secret, resolve};
 use crate::world::{Ended, Found};
@@ -36,6 +37,8 @@ const FIRST_WORD: Duration = Duration::from_secs(5);
 pub struct Far {
     /// The contract's folder, from which secrets are had.
     folder: PathBuf,
+    /// Where what commands print is shown while they run.
+    attempts: PathBuf,
     ssh: Ssh,
     kept: Kept,
 }
@@ -44,10 +47,12 @@ pub struct Far {
 type Kept = Arc<Mutex<BTreeMap<AttemptId, Option<ChildStdin>>>>;
 
 impl Far {
-    /// Attempts for a contract in this folder.
-    pub fn new(folder: PathBuf, ssh: Ssh) -> Self {
+    /// Attempts for a contract in `folder`; what they print is shown below
+    /// `attempts` while they run.
+    pub fn new(folder: PathBuf, attempts: PathBuf, ssh: Ssh) -> Self {
         Self {
             folder,
+            attempts,
             ssh,
             kept: Kept::default(),
         }
@@ -87,15 +92,13 @@ impl Far {
     }
 
     /// Lets the host remove what it keeps of an attempt whose end is in the
-    /// ledger. `false` when the attempt is none of these.
-    pub fn forget(&self, attempt: &AttemptId) -> bool {
+    /// ledger.
+    pub fn forget(&self, attempt: &AttemptId) {
         let kept = lock(&self.kept).remove(attempt);
-        let known = kept.is_some();
         if let Some(mut input) = kept.flatten() {
             // A folder that stays costs a little space and nothing else.
             let _sent = input.write_all(b"forget\n");
         }
-        known
     }
 
     fn attempt(&self, to: &str, order: &Order) -> Attempt {
@@ -106,6 +109,7 @@ impl Far {
             to: to.to_owned(),
             order: order.clone(),
             folder: self.folder.clone(),
+            place: self.attempts.join(order.attempt.as_str()),
             ssh: self.ssh.clone(),
             kept: Arc::clone(&self.kept),
         }
@@ -120,6 +124,8 @@ struct Attempt {
     to: String,
     order: Order,
     folder: PathBuf,
+    /// The attempt's folder on this machine.
+    place: PathBuf,
     ssh: Ssh,
     kept: Kept,
 }
@@ -150,7 +156,7 @@ impl Attempt {
         };
         let masker = masker(secrets);
         let mut until = self.until();
-        match self.converse(line, &text, &mut until, &mut || {}) {
+        match self.converse(line, &text, &masker, &mut until, &mut || {}) {
             Ok(Said::Left(left, line)) => self.ended(left, line, &masker),
             Ok(Said::Refused(why)) => never(format!("{}: {why}", self.name)),
             Ok(Said::Never) => never("its wrapper did not start".to_owned()),
@@ -208,7 +214,7 @@ impl Attempt {
         loop {
             let why = match self.ssh.open(&self.to) {
                 Err(unreached) => unreached.why,
-                Ok(line) => match self.converse(line, &text, &mut until, running) {
+                Ok(line) => match self.converse(line, &text, masker, &mut until, running) {
                     Ok(Said::Left(left, line)) => return Some(self.ended(left, line, masker)),
                     Ok(Said::Never) => return None,
                     Ok(Said::Refused(why)) | Err(why) => why,
@@ -287,10 +293,12 @@ impl Attempt {
         &self,
         mut line: Line,
         text: &str,
+        masker: &Masker,
         until: &mut Instant,
         running: &mut dyn FnMut(),
     ) -> Result<Said, String> {
-        let said = self.listen(&mut line, text, until, running);
+        let mut shown = Shown::new(&self.place, !self.order.secrets.is_empty(), masker.clone());
+        let said = self.listen(&mut line, text, &mut shown, until, running);
         match said {
             Ok(Ok(left)) => Ok(Said::Left(left, line)),
             Ok(Err(said)) => Ok(said),
@@ -302,6 +310,7 @@ impl Attempt {
         &self,
         line: &mut Line,
         text: &str,
+        shown: &mut Shown<'_>,
         until: &mut Instant,
         running: &mut dyn FnMut(),
     ) -> Result<Result<Left, Said>, Broken> {
@@ -312,6 +321,11 @@ impl Attempt {
                 Some(Told::Running) => {
                     *until = (*until).max(Instant::now() + self.ssh.patience());
                     running();
+                }
+                Some(Told::Output(length)) => {
+                    if !shown.take(&line.exactly(length, *until)?) {
+                        return Err(Broken::Garbled);
+                    }
                 }
                 Some(Told::Never) => return Ok(Err(Said::Never)),
                 Some(Told::Refused(why)) => return Ok(Err(Said::Refused(why))),

@@ -260,7 +260,7 @@ fn voided(place: &Path) -> bool {
     claimed(place).is_some_and(|holder| holder == "void")
 }
 
-fn make_folder(place: &Path) -> io::Result<()> {
+pub(super) fn make_folder(place: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

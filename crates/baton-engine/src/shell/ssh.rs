@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-pub(crate) use answer::{Left, Told, told};
+pub(crate) use answer::{Left, Told, plain, told};
 pub(crate) use line::{Broken, Line};
 pub(crate) use text::{Errand, adopt, facts, quote, start};
 

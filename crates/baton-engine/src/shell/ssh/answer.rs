@@ -13,6 +13,8 @@ use crate::shell::attempt::{OUTPUT_HEAD, OUTPUT_TAIL, VARIABLES_MOST, given};
 
 /// The longest `exit` file: 1 KiB.
 const EXIT_MOST: usize = 1024;
+/// The longest piece of output that is sent while a command runs: 64 KiB.
+pub(super) const PIECE_MOST: usize = 64 * 1024;
 /// The version of the files in an attempt's folder.
 const FORMAT: &str = "1";
 
@@ -25,6 +27,8 @@ pub(crate) enum Told {
     Never,
     /// It is under way.
     Running,
+    /// A piece of what it printed follows, of this length.
+    Output(usize),
     /// Facts follow.
     Facts,
     /// It ended; files of these lengths follow.
@@ -43,6 +47,7 @@ pub(crate) fn told(line: &[u8]) -> Option<Told> {
         "never" => Told::Never,
         "running" => Told::Running,
         "facts" => Told::Facts,
+        "output" => Told::Output(rest.parse().ok().filter(|n| *n <= PIECE_MOST)?),
         "result" => {
             let most = [
                 EXIT_MOST,
@@ -104,7 +109,7 @@ impl Left {
     pub(crate) fn outcome(self, hex: bool, masker: &Masker) -> Outcome {
         let exit = Exit::read(&self.exit);
         let total = if hex { exit.total / 2 } else { exit.total };
-        let read = |bytes: Vec<u8>| if hex { unhex(&bytes) } else { bytes };
+        let read = |bytes| plain(bytes, hex);
         let (head, tail) = (read(self.head), read(self.tail));
         Outcome {
             end: exit.end,
@@ -113,6 +118,12 @@ impl Left {
             took: Duration::from_millis(exit.took_ms),
         }
     }
+}
+
+/// Bytes as they were printed. Where the attempt has secrets, they came in hex
+/// digits.
+pub(crate) fn plain(bytes: Vec<u8>, hex: bool) -> Vec<u8> {
+    if hex { unhex(&bytes) } else { bytes }
 }
 
 /// The beginning and the end of so many bytes, which may overlap, as one.
@@ -211,6 +222,7 @@ mod tests {
             ("baton facts", Told::Facts),
             ("baton refused a\tb", Told::Refused("a b".to_owned())),
             ("baton refused", Told::Refused(String::new())),
+            ("baton output 65536", Told::Output(65536)),
             ("baton result 1 2 3 4", Told::Result([1, 2, 3, 4])),
         ] {
             assert_eq!(told(line.as_bytes()), Some(word), "{line}");
@@ -227,6 +239,9 @@ mod tests {
             "baton result -1 2 3 4",
             "baton result 1 2 99999999999999999999 4",
             "baton result 1025 0 0 0",
+            "baton output",
+            "baton output -1",
+            "baton output 65537",
             "baton result 0 131073 0 0",
             "baton result 0 0 2097153 0",
         ] {

@@ -6,8 +6,9 @@
 # ended; no secret reaches a file or a list of arguments, and what is kept of
 # the output is bounded, however much is printed.
 #
-# Beyond POSIX it needs `head -c`, and setsid or perl. The driver puts the
-# limits (baton_head, baton_tail, baton_most, baton_grace, baton_drain) in front.
+# Beyond POSIX it needs `head -c`, and setsid or perl. The driver puts the limits
+# (baton_head, baton_tail, baton_piece, baton_most, baton_grace, baton_drain) in
+# front.
 #
 # A session is given: baton_attempt, baton_dir, baton_script, baton_names (of
 # all variables), baton_secrets (names of those that are masked), and the value
@@ -15,8 +16,9 @@
 # one of ours before its command starts.
 #
 # Words of a session, one a line: `baton refused WHY`, `baton never`, `baton
-# running`, `baton facts`, and `baton result` with the lengths of the four
-# files that follow: exit, variables, the beginning of the output, its end.
+# running`, `baton facts`, `baton output` with the length of the piece that
+# follows, and `baton result` with the lengths of the four files that follow:
+# exit, variables, the beginning of the output, its end.
 
 # What is kept is the owner's alone; what a command makes is as the host has it.
 baton_umask=${baton_umask-$(umask)}
@@ -156,7 +158,11 @@ baton_timer() {
 # Keeps the beginning and the end of what is printed, and counts all of it.
 baton_pump() {
   if [ -n "$baton_secrets" ]; then baton_wide=2; else baton_wide=1; fi
-  (head -c "$((baton_head * baton_wide))" >output; cat >/dev/null) <pipe.head &
+  # In small pieces, because `head` holds back what fills no buffer; people watch.
+  (dd bs=64 count="$((baton_head * baton_wide / 64))" 2>/dev/null >output
+    baton_left=$((baton_head * baton_wide - $(wc -c <output)))
+    if [ "$baton_left" -gt 0 ]; then head -c "$baton_left" >>output; fi
+    cat >/dev/null) <pipe.head &
   wc -c <pipe.count >count &
   # Killing the relay ends the stream, also where a service holds it open.
   sh -c 'echo "$$" >relay; exec cat' | baton_mask | tee pipe.head pipe.count |
@@ -248,9 +254,14 @@ baton_start() { # LIMIT INTERPRETER...
     baton_say "refused $baton_why"
     return
   fi
+  baton_shown=0
+  (baton_follow) &
+  baton_follower=$!
   # The wrapper closes the pipe when it has left `exit`.
   baton_detached sh "$baton_place/wrapper" wrap "$baton_limit" "$baton_dir" "$@" \
     </dev/null 2>/dev/null | cat >/dev/null
+  kill "$baton_follower"
+  wait "$baton_follower"
   baton_look
 }
 
@@ -267,13 +278,38 @@ baton_look() {
     return
   fi
   baton_holder=$(cat pid)
+  baton_shown=0
   until [ -e exit ]; do
     baton_lives "$baton_holder" || baton_lives "$(cat command 2>/dev/null)" || break
+    baton_show
     # Also how a session that nobody listens to ends.
     baton_say running
     sleep 0.2 2>/dev/null || sleep 1
   done
   baton_result
+}
+
+# Sends what is printed until TERM comes, pieces whole.
+baton_follow() {
+  baton_over=
+  trap 'baton_over=1' TERM
+  until [ "$baton_over" ] || [ -e exit ]; do
+    baton_show
+    { sleep 0.5 2>/dev/null || sleep 1; } >/dev/null &
+    wait "$!"
+  done
+}
+
+# Sends what was printed since, a piece at a time.
+baton_show() {
+  if [ ! -s output ]; then return; fi
+  baton_new=$(($(wc -c <output) - baton_shown))
+  if [ "$baton_new" -gt "$baton_piece" ]; then baton_new=$baton_piece; fi
+  if [ "$baton_new" -gt 0 ]; then
+    baton_say "output $baton_new"
+    tail -c "+$((baton_shown + 1))" output | head -c "$baton_new"
+    baton_shown=$((baton_shown + baton_new))
+  fi
 }
 
 baton_result() {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::answer::PIECE_MOST;
 use crate::shell::attempt::{GRACE, OUTPUT_HEAD, OUTPUT_TAIL, VARIABLES_MOST};
 
 /// The far side of all of this.
@@ -99,7 +100,7 @@ pub(crate) fn facts(
 fn session(errand: Errand<'_>, vars: &BTreeMap<&str, Value<'_>>, call: &str) -> String {
     let program = format!(
         "baton_head={OUTPUT_HEAD} baton_tail={OUTPUT_TAIL} baton_most={VARIABLES_MOST}\n\
-         baton_grace={} baton_drain={DRAIN_SECS} baton_lacks=\n{PROGRAM}",
+         baton_piece={PIECE_MOST} baton_grace={} baton_drain={DRAIN_SECS} baton_lacks=\n{PROGRAM}",
         GRACE.as_secs()
     );
     let mut text = format!(

@@ -32,6 +32,8 @@ fn shells(sshd: &Sshd) {
     shell.forget(&late.attempt);
     until("the host forgets", || !sshd.place("att_1").exists());
 
+    reads_along(sshd, &shell);
+
     let order = begin(sshd, &shell, &sender);
     assert!(sshd.cut() > 0);
     let (second, found) = channel();
@@ -39,6 +41,25 @@ fn shells(sshd: &Sshd) {
     go(sshd);
     went(sshd, &end(&found));
     went(sshd, &end(&ends));
+}
+
+/// What is printed is here while the command runs, line by line.
+fn reads_along(sshd: &Sshd, shell: &Shell) {
+    let (sender, ends) = channel();
+    let body = "for line in one two; do echo $line; until test -e $line; do sleep 0.02; done; done";
+    let order = on(sshd, "web1", body);
+    shell.start(&order, &sender).unwrap();
+    let shown = sshd.path("contract/attempts/att_1/output");
+    for (word, so_far) in [("one", "one\n"), ("two", "one\ntwo\n")] {
+        until("it is shown", || {
+            fs::read_to_string(&shown).is_ok_and(|text| text == so_far)
+        });
+        fs::write(sshd.path("work").join(word), "").unwrap();
+    }
+    assert_eq!(end(&ends).output, b"one\ntwo\n");
+    shell.forget(&order.attempt);
+    assert!(!shown.exists());
+    until("the host forgets", || !sshd.place("att_1").exists());
 }
 
 /// A folder with these programs of this machine, and `sh` as this one.
@@ -58,9 +79,9 @@ fn tools(names: &[&str], sh: &str) -> tempfile::TempDir {
 }
 
 /// All that the far side uses, but for what starts a session.
-const TOOLS: [&str; 14] = [
-    "awk", "cat", "head", "ln", "mkdir", "mkfifo", "mv", "od", "rm", "sleep", "tail", "tee", "tr",
-    "wc",
+const TOOLS: [&str; 15] = [
+    "awk", "cat", "dd", "head", "ln", "mkdir", "mkfifo", "mv", "od", "rm", "sleep", "tail", "tee",
+    "tr", "wc",
 ];
 
 #[test]
