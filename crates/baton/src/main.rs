@@ -1,7 +1,7 @@
 //! `baton`: takes a release from developed to in production and accepted.
 //!
 //! This file only joins the parts: arguments become settings, settings and a
-//! command become an [`exit::Exit`] or a [`Failure`], and both become an exit status.
+//! command become an [`exit::Exit`] or a [`baton_engine::failure::Failure`], and both become an exit status.
 
 mod args;
 mod commands;

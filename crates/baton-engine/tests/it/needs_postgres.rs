@@ -304,8 +304,8 @@ fn nothing_is_written_and_what_refuses_is_a_status() {
     );
 }
 
-#[test]
-fn a_measure_counts_rows_and_writes_none() {
+/// A database of orders, and a guest whose password is a secret.
+fn orders() -> Server {
     let server = Server::new();
     server.sql("create table o (bad bool); insert into o values (true), (false)");
     server.sql("create role guest login password 'canary-88'");
@@ -314,20 +314,27 @@ fn a_measure_counts_rows_and_writes_none() {
     fs::write(&hba, "local all shop trust\nlocal all all scram-sha-256\n").unwrap();
     server.sql("select pg_reload_conf()");
     fs::write(server.root.path().join("word"), "canary%2D88\n").unwrap();
-    let counts = |url: &str, bad: &str, total: &str| {
-        let asked = order::Database {
-            url: format!(
-                "postgres://{url}/postgres?host={}",
-                server.root.path().display()
-            ),
-            bad: bad.to_owned(),
-            total: total.to_owned(),
-            secrets: [("WORD".to_owned(), SecretRef::File("word".to_owned()))].into(),
-        };
-        Database::new(asked, server.root.path().to_owned())
+    server
+}
+
+fn counts(server: &Server, url: &str, bad: &str, total: &str) -> Database {
+    let root = server.root.path();
+    let asked = order::Database {
+        url: format!("postgres://{url}/postgres?host={}", root.display()),
+        bad: bad.to_owned(),
+        total: total.to_owned(),
+        secrets: [("WORD".to_owned(), SecretRef::File("word".to_owned()))].into(),
     };
-    let (bad, all) = ("select count(*) from o where bad", "select count(*) from o");
-    let mut orders = counts("guest:$WORD@", bad, all);
+    Database::new(asked, root.to_owned())
+}
+
+const BAD: &str = "select count(*) from o where bad";
+const ALL: &str = "select count(*) from o";
+
+#[test]
+fn a_measure_counts_rows() {
+    let server = orders();
+    let mut orders = counts(&server, "guest:$WORD@", BAD, ALL);
     assert!(!format!("{orders:?}").contains("canary"));
     // What is there already was before.
     assert_eq!(orders.read().unwrap().counts, Counts::new(0, 0));
@@ -336,46 +343,50 @@ fn a_measure_counts_rows_and_writes_none() {
     assert!(!format!("{orders:?}").contains("canary"));
     server.sql("truncate o; insert into o values (true)");
     assert_eq!(orders.read().unwrap().counts, Counts::new(1, 1));
+}
 
+#[test]
+fn a_measure_writes_nothing_and_tells_no_secret() {
+    let server = orders();
     for (url, bad, total, says) in [
         (
             "guest:$WORD@",
             "insert into o values (true) returning 1",
-            all,
+            ALL,
             "read-only transaction",
         ),
         (
             "guest:$WORD@",
             "select count(*) from nothing",
-            all,
+            ALL,
             "\"nothing\" does not exist",
         ),
         (
             "guest:$WORD@",
             "select 1 where false",
-            all,
+            ALL,
             "do not give a number each: 1",
         ),
         (
             "guest:$WORD@",
             "select '$(touch owned)`touch owned`'",
-            all,
+            ALL,
             "do not give a number each",
         ),
         (
             "guest:canary-99@",
-            bad,
-            all,
+            BAD,
+            ALL,
             "password authentication failed",
         ),
-        ("guest:$NONE@", bad, all, "password authentication failed"),
+        ("guest:$NONE@", BAD, ALL, "password authentication failed"),
     ] {
-        let why = counts(url, bad, total).read().unwrap_err();
+        let why = counts(&server, url, bad, total).read().unwrap_err();
         assert!(why.contains(says) && !why.contains("canary"), "{why}");
     }
     assert!(!server.root.path().join("owned").exists());
-    server.sql("do $$ begin if (select count(*) from o) <> 1 then raise 'written'; end if; end $$");
-    let mut lost = counts("guest:$WORD@", bad, all);
+    server.sql("do $$ begin if (select count(*) from o) <> 2 then raise 'written'; end if; end $$");
+    let mut lost = counts(&server, "guest:$WORD@", BAD, ALL);
     fs::remove_file(server.root.path().join("word")).unwrap();
     assert!(
         lost.read()

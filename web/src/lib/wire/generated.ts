@@ -1417,7 +1417,7 @@ export type components = {
         };
         /** @description Where a seat's page is, every two seconds. */
         SeatAsked: {
-            /** @description Which page: one open tab, by a word of its own choosing. */
+            /** @description Which page, by its path. */
             page?: string;
             /** @description Whether somebody can see the page. */
             visible: boolean;
@@ -1431,7 +1431,7 @@ export type components = {
             at: string;
             /**
              * Format: int64
-             * @description The last entry this server has told its stream.
+             * @description The last line that was told of the run whose page this is; 0 elsewhere.
              */
             seq: number;
         };

@@ -139,6 +139,17 @@ pub(super) fn definition() -> Vec<Broken> {
                 }
             }
         }),
+        stops("definition.undefined", &["success"], "dana", |w| {
+            w.plan.contract.success = Section::Undefined;
+        }),
+        stops("definition.undefined", &["done"], "dana", |w| {
+            w.plan.contract.done.clear()
+        }),
+    ]
+}
+
+pub(super) fn blind() -> Vec<Broken> {
+    vec![
         clouds("definition.blind-measure", &["errors"], "omar", |w| {
             w.forget(|s| matches!(s.event, Event::MeasureSeen { .. }));
         }),
@@ -155,12 +166,6 @@ pub(super) fn definition() -> Vec<Broken> {
                     said.at = time("2026-11-24T08:09:59Z");
                 }
             }
-        }),
-        stops("definition.undefined", &["success"], "dana", |w| {
-            w.plan.contract.success = Section::Undefined;
-        }),
-        stops("definition.undefined", &["done"], "dana", |w| {
-            w.plan.contract.done.clear()
         }),
     ]
 }

@@ -249,6 +249,7 @@ fn review() -> Vec<Broken> {
 fn all() -> Vec<Broken> {
     let by_question = [
         definition(),
+        blind(),
         alignment(),
         parity(),
         ownership(),

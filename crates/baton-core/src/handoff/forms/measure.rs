@@ -148,24 +148,25 @@ impl MeasureForm {
 /// A code, what is wrong, and what to do.
 type Wrong = (&'static str, &'static str, &'static str);
 
+const NO_RATIO: Wrong = (
+    "contract.missing-key",
+    "has a `from`, but no `ratio` says what is asked",
+    "add `ratio: { bad: …, total: … }`",
+);
+const TOO_MUCH: Wrong = (
+    "contract.value",
+    "asks something that its `from` does not answer",
+    "a `histogram` needs `from: { prometheus: URL }` and no `ratio`; a `command` prints its two numbers itself, a `level` its one",
+);
+const NOT_ONE: Wrong = (
+    "contract.value",
+    "needs one place in its `from`",
+    "write one of `prometheus`, `log`, `output`, `sqlite`, `postgres`, `command` and `level`",
+);
+
 impl FromForm {
     /// The one source that is named, with the questions it needs and no others.
     fn counts(self, ratio: Option<RatioForm>, histogram: Option<String>) -> Result<Source, Wrong> {
-        const NO_RATIO: Wrong = (
-            "contract.missing-key",
-            "has a `from`, but no `ratio` says what is asked",
-            "add `ratio: { bad: …, total: … }`",
-        );
-        const TOO_MUCH: Wrong = (
-            "contract.value",
-            "asks something that its `from` does not answer",
-            "a `histogram` needs `from: { prometheus: URL }` and no `ratio`; a `command` prints its two numbers itself, a `level` its one",
-        );
-        const NOT_ONE: Wrong = (
-            "contract.value",
-            "needs one place in its `from`",
-            "write one of `prometheus`, `log`, `output`, `sqlite`, `postgres`, `command` and `level`",
-        );
         let Self {
             prometheus,
             log,

@@ -194,11 +194,12 @@ fn values() {
     );
 }
 
+const LEVELLED: &str = "    probe: { url: \"http://$HOST:$PORT/checkout\", every: 1s }   # measured by Baton itself where there is no Prometheus\n    quantile: { p95: 300ms }\n";
+const PROBE: &str = "    probe: { url: \"http://$HOST:$PORT/checkout\", every: 1s } ";
+
 #[test]
 fn measures() {
     const PROMETHEUS: &str = "    from: { prometheus: \"http://prometheus:9090\" }\n";
-    const LEVELLED: &str = "    probe: { url: \"http://$HOST:$PORT/checkout\", every: 1s }   # measured by Baton itself where there is no Prometheus\n    quantile: { p95: 300ms }\n";
-    const PROBE: &str = "    probe: { url: \"http://$HOST:$PORT/checkout\", every: 1s } ";
     check(
         &[
             ("    from: { prometheus: \"http://prometheus:9090\" }\n", ""),
@@ -246,6 +247,15 @@ fn measures() {
             ("    at_most: 1% ", "    at_most: 100% "),
             ("    at_most: 1% ", "    at_most: many "),
             ("    worse_by: 0.5% ", "    worse_by: 100% "),
+        ],
+        expect_file!["../testdata/notes/measures.txt"],
+    );
+}
+
+#[test]
+fn levels_and_limits() {
+    check(
+        &[
             (
                 LEVELLED,
                 "    probe: { url: \"http://shop/\", every: 1s }\n    worse_by: 1%\n",
@@ -272,7 +282,7 @@ fn measures() {
                 "    from: { log: app.log }\n    ratio: { bad: level:error, total: level:error }\n    at_most: 1%\n",
             ),
         ],
-        expect_file!["../testdata/notes/measures.txt"],
+        expect_file!["../testdata/notes/levels.txt"],
     );
 }
 
