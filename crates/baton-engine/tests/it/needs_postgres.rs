@@ -365,7 +365,7 @@ fn a_measure_writes_nothing_and_tells_no_secret() {
             "guest:$WORD@",
             "select 1 where false",
             ALL,
-            "do not give a number each: 1",
+            "do not give a number each: 2",
         ),
         (
             "guest:$WORD@",
