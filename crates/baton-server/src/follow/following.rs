@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use baton_core::event::{Event, RunKind};
+use baton_core::event::Event;
 use baton_core::gate::poll;
 use baton_core::id::{Handle, RunId, Seq};
 use baton_core::ledger::Entry;
@@ -20,7 +20,7 @@ use super::{Ask, Line, News, TICK, name};
 use crate::clerk::Table;
 use crate::outside::{self, Shared};
 use crate::tail::Tails;
-use crate::view::board::{Board, NEXT};
+use crate::view::board::{Board, NEXT, keep_room, room};
 use crate::view::run::{Around, patch, people, poll_view, view};
 use crate::wire::{FeedLine, HandoffTurn, Hello, OpenedFrame, RunView, SeatView, SeatsFrame, Via};
 
@@ -34,8 +34,6 @@ const GLANCE: Duration = Duration::from_millis(250);
 const ALIVE: Duration = Duration::from_secs(10);
 /// How long a run that is over and that nobody watches is kept at hand.
 const KEPT: Duration = Duration::from_secs(60);
-/// The most lines that are read again for the room before a launch.
-const ROOM_LINES: usize = 2000;
 /// How many entries are read at a time.
 const PAGE: usize = 10_000;
 
@@ -75,19 +73,10 @@ impl<'a> Following<'a> {
         let desk = table.laid()?;
         let ticks = desk.log.changed()?;
         let (head, _) = desk.log.head()?;
-        let mut room = VecDeque::new();
-        let mut after = Seq(head.0.saturating_sub(10 * ROOM_LINES as u64));
-        let handoff = desk.handoff();
-        loop {
-            let page = desk.log.read(after, PAGE)?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            let ours = page.into_iter().filter(|entry| entry.handoff == handoff);
-            ours.for_each(|entry| keep_room(&mut room, entry));
-        }
+        let room = room(desk, head)?;
         let mut following = Self {
             table,
-            head: after,
+            head,
             ticks,
             runs: BTreeMap::new(),
             room,
@@ -560,20 +549,6 @@ fn run_of(entry: &Entry) -> &RunId {
     static NONE: std::sync::OnceLock<RunId> = std::sync::OnceLock::new();
     let none = NONE.get_or_init(|| RunId::from(""));
     entry.run.as_ref().unwrap_or(none)
-}
-
-/// Keeps what is said in the room about no run, since the last launch.
-fn keep_room(room: &mut VecDeque<Entry>, entry: Entry) {
-    match &entry.event {
-        Event::RunOpened(terms) if terms.what == RunKind::Launch => room.clear(),
-        _ if entry.run.is_none() => {
-            if room.len() == ROOM_LINES {
-                let _oldest = room.pop_front();
-            }
-            room.push_back(entry);
-        }
-        _ => {}
-    }
 }
 
 /// Whether the gate, or the list of handoffs and runs, may say something else now.

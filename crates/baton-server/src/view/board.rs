@@ -1,7 +1,7 @@
 //! One run as it is watched: its state, what the state forgets and people want
 //! to see (when things began and ended, the last attempts), and its feed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use baton_core::event::{Event, FenceRole, Leg, RunKind, RunTerms};
@@ -27,6 +27,10 @@ pub(crate) const NEXT: &str = "next";
 
 /// How many entries are read at a time.
 const PAGE: usize = 10_000;
+/// How far back the room before a launch is looked for, in entries of the ledger.
+const ROOM_BACK: u64 = 20_000;
+/// The most entries of the room before a launch that are kept.
+const ROOM_MOST: usize = 2000;
 /// The most looks of a measure that are kept for its line.
 const POINTS_MOST: usize = 600;
 
@@ -66,7 +70,7 @@ pub(crate) struct Tried {
 
 impl Board {
     /// A run of the ledger, folded to its last entry; `told` hears the lines of
-    /// its feed.
+    /// its feed. That of a launch begins with what was said in the room before it.
     pub(crate) fn of(
         desk: &mut Desk,
         run: &RunId,
@@ -81,7 +85,13 @@ impl Board {
             after = last.seq;
             for entry in &page {
                 let line = match &mut board {
-                    None => board.insert(Self::opened(&plan, entry)?).line(entry),
+                    None => {
+                        let opened = board.insert(Self::opened(&plan, entry)?);
+                        let before = room_before(desk, entry)?;
+                        let said = before.iter().filter_map(|entry| opened.line(entry));
+                        said.for_each(&mut *told);
+                        opened.line(entry)
+                    }
                     Some(board) => board.take(entry)?,
                 };
                 line.into_iter().for_each(&mut *told);
@@ -293,5 +303,46 @@ impl Board {
         } else if times.ended.is_none() {
             times.ended = Some(at);
         }
+    }
+}
+
+/// What was said in the room before this entry about no run, since the launch
+/// before; nothing, if the entry opens no launch.
+fn room_before(desk: &mut Desk, opening: &Entry) -> Result<VecDeque<Entry>, Failure> {
+    match &opening.event {
+        Event::RunOpened(terms) if terms.what == RunKind::Launch => {
+            room(desk, Seq(opening.seq.0 - 1))
+        }
+        _ => Ok(VecDeque::new()),
+    }
+}
+
+/// What was said in the room up to an entry about no run, since the last launch.
+pub(crate) fn room(desk: &mut Desk, until: Seq) -> Result<VecDeque<Entry>, Failure> {
+    let handoff = desk.handoff();
+    let mut room = VecDeque::new();
+    let mut after = Seq(until.0.saturating_sub(ROOM_BACK));
+    while after < until {
+        let most = usize::try_from(until.0 - after.0).map_or(PAGE, |left| left.min(PAGE));
+        let page = desk.log.read(after, most)?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        let ours = page.into_iter().filter(|entry| entry.handoff == handoff);
+        ours.for_each(|entry| keep_room(&mut room, entry));
+    }
+    Ok(room)
+}
+
+/// Keeps what is said in the room about no run, since the last launch.
+pub(crate) fn keep_room(room: &mut VecDeque<Entry>, entry: Entry) {
+    match &entry.event {
+        Event::RunOpened(terms) if terms.what == RunKind::Launch => room.clear(),
+        _ if entry.run.is_none() => {
+            if room.len() == ROOM_MOST {
+                let _oldest = room.pop_front();
+            }
+            room.push_back(entry);
+        }
+        _ => {}
     }
 }

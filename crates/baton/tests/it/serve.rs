@@ -393,6 +393,9 @@ fn goes_on_without_its_driver(
     };
     assert_eq!(by("a look"), Some(json!("omar")));
     assert_eq!(by("took over"), Some(json!("pia")));
+    // It begins with how they came to launch.
+    assert_eq!(lines[0]["says"], "omar came into the room");
+    assert_eq!(by("voted go"), Some(json!("omar")));
 }
 
 #[test]
