@@ -12,7 +12,7 @@ use super::Figure;
 use super::measure::Times;
 use crate::{Answer, say};
 use fan::Fan;
-use servers::{Baton, Floor, Nchan, Plain, Server};
+use servers::{Baton, Floor, Nchan, Plain, Server, SocketIo};
 
 /// Watchers, and how many of them in a burst.
 const WATCHERS: usize = 10_000;
@@ -154,4 +154,8 @@ impl Plain {
 
 impl Nchan {
     const NAME: &'static str = "nchan";
+}
+
+impl SocketIo {
+    const NAME: &'static str = "socketio";
 }

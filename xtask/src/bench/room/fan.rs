@@ -30,15 +30,13 @@ pub(super) const MARK: &[u8; 8] = b"#~mark~#";
 
 impl Fan {
     /// Opens `count` watchers, each by the same request, and waits until each was answered.
-    pub(super) fn open(server: SocketAddr, request: &str, count: usize) -> Answer<Self> {
+    pub(super) fn open(server: SocketAddr, request: &[u8], count: usize) -> Answer<Self> {
         let failed = |why: &dyn std::fmt::Display| format!("cannot watch {server}: {why}");
         let poll = epoll::create(CreateFlags::CLOEXEC).map_err(|why| failed(&why))?;
         let mut sockets = Vec::with_capacity(count);
         for n in 0..count {
             let mut socket = TcpStream::connect(server).map_err(|why| failed(&why))?;
-            socket
-                .write_all(request.as_bytes())
-                .map_err(|why| failed(&why))?;
+            socket.write_all(request).map_err(|why| failed(&why))?;
             epoll::add(
                 &poll,
                 socket.as_fd(),
@@ -142,7 +140,10 @@ fn answered(socket: &mut TcpStream) -> Result<(), String> {
         }
     }
     let line = String::from_utf8_lossy(&head);
-    if line.starts_with("HTTP/1.1 200") {
+    if ["HTTP/1.1 200", "HTTP/1.1 101"]
+        .iter()
+        .any(|good| line.starts_with(good))
+    {
         Ok(())
     } else {
         Err(line.lines().next().unwrap_or_default().to_owned())

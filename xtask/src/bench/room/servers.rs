@@ -2,9 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -16,11 +15,12 @@ use crate::bench::machine;
 use crate::{Answer, say, shell};
 
 /// All of them, in the order in which they are measured.
-pub(super) const NAMES: [&str; 4] = [
+pub(super) const NAMES: [&str; 5] = [
     super::Floor::NAME,
     super::Baton::NAME,
     super::Plain::NAME,
     super::Nchan::NAME,
+    super::SocketIo::NAME,
 ];
 /// How many bytes an event has.
 const EVENT: usize = 200;
@@ -33,7 +33,7 @@ const TOO_LONG: Duration = Duration::from_secs(20);
 pub(super) trait Server {
     fn address(&self) -> SocketAddr;
     /// The request of a watcher.
-    fn request(&self) -> String;
+    fn request(&self) -> Vec<u8>;
     /// Writes so many events, and waits for no answer.
     fn publish(&mut self, events: usize) -> Answer<()>;
     /// What it holds of memory.
@@ -46,6 +46,10 @@ pub(super) fn start(name: &str, baton: &Path) -> Answer<Option<Box<dyn Server>>>
         super::Floor::NAME => Box::new(Floor::open()?),
         super::Baton::NAME => Box::new(Baton::open(baton)?),
         super::Plain::NAME => Box::new(Plain::open()?),
+        super::SocketIo::NAME => match SocketIo::open()? {
+            Some(socket_io) => Box::new(socket_io),
+            None => return Ok(None),
+        },
         _ => match Nchan::open()? {
             Some(nchan) => Box::new(nchan),
             None => return Ok(None),
@@ -121,44 +125,22 @@ impl Mouths {
     }
 }
 
-/// One thread that writes bytes it has ready to one socket after the other.
+/// One thread that writes bytes it has ready to one socket after the other, in a
+/// process of its own as all of them.
 pub(super) struct Floor {
+    running: Running,
     address: SocketAddr,
-    tell: mpsc::Sender<usize>,
 }
 
 impl Floor {
     fn open() -> Answer<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let (tell, told) = mpsc::channel::<usize>();
-        listener.set_nonblocking(true).map_err(failed)?;
-        let _ends_with_the_sender = std::thread::spawn(move || serve_floor(&listener, &told));
-        Ok(Self { address, tell })
-    }
-}
-
-fn serve_floor(listener: &TcpListener, told: &mpsc::Receiver<usize>) {
-    let bytes = format!("data: {}\n\n", event()).into_bytes();
-    let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
-    let mut watchers: Vec<TcpStream> = Vec::new();
-    loop {
-        while let Ok((mut socket, _)) = listener.accept() {
-            let _nodelay = socket.set_nodelay(true);
-            if socket.write_all(head).is_ok() {
-                watchers.push(socket);
-            }
-        }
-        match told.recv_timeout(Duration::from_millis(1)) {
-            Ok(events) => {
-                for _ in 0..events {
-                    // Who hung up is left out.
-                    watchers.retain_mut(|socket| socket.write_all(&bytes).is_ok());
-                }
-            }
-            Err(mpsc::RecvTimeoutError::Timeout) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => return,
-        }
+        let mut floor = Command::new(fan_peer("floor")?);
+        let (running, address) = said_address(
+            floor
+                .arg(String::from_utf8_lossy(MARK).as_ref())
+                .stdin(Stdio::piped()),
+        )?;
+        Ok(Self { running, address })
     }
 }
 
@@ -166,14 +148,15 @@ impl Server for Floor {
     fn address(&self) -> SocketAddr {
         self.address
     }
-    fn request(&self) -> String {
-        "GET / HTTP/1.1\r\n\r\n".to_owned()
+    fn request(&self) -> Vec<u8> {
+        b"GET / HTTP/1.1\r\n\r\n".to_vec()
     }
     fn publish(&mut self, events: usize) -> Answer<()> {
-        self.tell.send(events).map_err(failed)
+        let input = self.running.0.stdin.as_mut().ok_or("no input")?;
+        writeln!(input, "{events} {EVENT}").map_err(failed)
     }
     fn rss_kib(&self) -> Answer<u64> {
-        Ok(0)
+        self.running.rss_kib()
     }
 }
 
@@ -247,11 +230,9 @@ impl Server for Baton {
     fn address(&self) -> SocketAddr {
         self.address
     }
-    fn request(&self) -> String {
-        format!(
-            "GET /api/live?run=next HTTP/1.1\r\nhost: x\r\n{}\r\n",
-            self.cookie
-        )
+    fn request(&self) -> Vec<u8> {
+        let cookie = &self.cookie;
+        format!("GET /api/live?run=next HTTP/1.1\r\nhost: x\r\n{cookie}\r\n").into_bytes()
     }
     fn publish(&mut self, events: usize) -> Answer<()> {
         let body = format!("{{\"text\":\"{}\"}}", event());
@@ -344,19 +325,7 @@ pub(super) struct Plain {
 
 impl Plain {
     fn open() -> Answer<Self> {
-        let target = shell::root().join("target/bench-peers/axum-sse");
-        let mut build = shell::cargo("build --release --quiet --locked");
-        let build = build.current_dir(shell::root().join("bench/peers/axum-sse"));
-        shell::must(build.env("CARGO_TARGET_DIR", &target))?;
-        let mut running = Command::new(target.join("release/axum-sse-peer"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        let out = running.stdout.take().ok_or("no output")?;
-        let running = Running(running);
-        let mut line = String::new();
-        let _read = BufReader::new(out).read_line(&mut line).map_err(failed)?;
-        let address = line.trim().parse().map_err(failed)?;
+        let (running, address) = said_address(&mut Command::new(fan_peer("axum")?))?;
         Ok(Self {
             running,
             address,
@@ -365,12 +334,85 @@ impl Plain {
     }
 }
 
+/// One of the programs in `bench/peers/fan`, built.
+fn fan_peer(name: &str) -> Answer<PathBuf> {
+    let target = shell::root().join("target/bench-peers/fan");
+    let mut build = shell::cargo("build --release --quiet --locked");
+    let build = build.current_dir(shell::root().join("bench/peers/fan"));
+    shell::must(build.env("CARGO_TARGET_DIR", &target))?;
+    Ok(target.join("release").join(name))
+}
+
+/// Starts what prints its address in its first line.
+fn said_address(command: &mut Command) -> Answer<(Running, SocketAddr)> {
+    let mut running = Running(command.stdout(Stdio::piped()).spawn().map_err(failed)?);
+    let out = running.0.stdout.take().ok_or("no output")?;
+    let mut line = String::new();
+    let _read = BufReader::new(out).read_line(&mut line).map_err(failed)?;
+    let address = line.trim().parse().map_err(failed)?;
+    Ok((running, address))
+}
+
+/// socket.io in Node, over WebSocket.
+pub(super) struct SocketIo {
+    running: Running,
+    address: SocketAddr,
+    mouths: Mouths,
+}
+
+impl SocketIo {
+    const PACKAGE: &str = "socket.io@4.8.4";
+
+    fn open() -> Answer<Option<Self>> {
+        let folder = shell::root().join("target/bench-peers/node");
+        let module = folder.join("node_modules/socket.io/dist/index.js");
+        if !module.exists() {
+            let npm = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+            let mut install = Command::new("npm");
+            // Whether it is there is seen below.
+            let _status = install.args(npm).arg(&folder).arg(Self::PACKAGE).status();
+        }
+        if !module.exists() {
+            say::aside("without socket.io: npm cannot install it\n");
+            return Ok(None);
+        }
+        let mut node = Command::new("node");
+        let script = shell::root().join("bench/peers/fan/socketio.mjs");
+        let (running, address) = said_address(node.arg(script).arg(module))?;
+        Ok(Some(Self {
+            running,
+            address,
+            mouths: Mouths::open(address)?,
+        }))
+    }
+}
+
+impl Server for SocketIo {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+    fn request(&self) -> Vec<u8> {
+        let upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\n\
+                       connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                       sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+        // "40" enters the room; from a client it is a text frame under a mask, here
+        // of zeros (RFC 6455, section 5).
+        [upgrade.as_bytes(), b"\x81\x82\0\0\0\x0040"].concat()
+    }
+    fn publish(&mut self, events: usize) -> Answer<()> {
+        self.mouths.say(&post("/say"), events)
+    }
+    fn rss_kib(&self) -> Answer<u64> {
+        self.running.rss_kib()
+    }
+}
+
 impl Server for Plain {
     fn address(&self) -> SocketAddr {
         self.address
     }
-    fn request(&self) -> String {
-        "GET /live HTTP/1.1\r\nhost: x\r\n\r\n".to_owned()
+    fn request(&self) -> Vec<u8> {
+        b"GET /live HTTP/1.1\r\nhost: x\r\n\r\n".to_vec()
     }
     fn publish(&mut self, events: usize) -> Answer<()> {
         self.mouths.say(&post("/say"), events)
@@ -446,8 +488,8 @@ impl Server for Nchan {
     fn address(&self) -> SocketAddr {
         self.address
     }
-    fn request(&self) -> String {
-        "GET /live HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n".to_owned()
+    fn request(&self) -> Vec<u8> {
+        b"GET /live HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n".to_vec()
     }
     fn publish(&mut self, events: usize) -> Answer<()> {
         self.mouths.say(&post("/say"), events)

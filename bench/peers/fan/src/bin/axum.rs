@@ -1,4 +1,5 @@
-//! Everybody who watches gets a broadcast receiver of their own.
+//! Server-sent events as the documentation of axum shows them: everybody who watches gets a
+//! broadcast receiver of their own.
 
 use std::convert::Infallible;
 
