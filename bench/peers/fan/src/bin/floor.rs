@@ -3,7 +3,7 @@
 //! end of each is the mark that was given as the argument.
 
 use std::io::Write;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn main() {
         }
         std::process::exit(0);
     });
-    let mut watchers = Vec::new();
+    let mut watchers: Vec<TcpStream> = Vec::new();
     loop {
         while let Ok((mut socket, _)) = listener.accept() {
             socket.set_nodelay(true).unwrap();
@@ -33,9 +33,8 @@ fn main() {
         };
         let event = format!("data: {}{mark}\n\n", "x".repeat(bytes - mark.len()));
         for _ in 0..events {
-            for socket in &mut watchers {
-                socket.write_all(event.as_bytes()).unwrap();
-            }
+            // Who hung up is left out.
+            watchers.retain_mut(|socket| socket.write_all(event.as_bytes()).is_ok());
         }
     }
 }
