@@ -1,7 +1,9 @@
 //! The page in `web/`: installed, checked, built, tested and drawn with its own tools.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::{fs, io};
 
 use crate::args::Args;
 use crate::{Answer, shell};
@@ -35,10 +37,51 @@ pub(crate) fn page() -> Answer<()> {
     build()
 }
 
-/// Builds the page, which every build of the binary after it takes in.
+/// Builds the page, which every build of the binary after it takes in. One that is the
+/// same as before is left alone, so that nothing is built anew for it.
 pub(crate) fn build() -> Answer<()> {
     ready()?;
-    npm(&["run", "--silent", "build"])
+    let build = [
+        "run",
+        "--silent",
+        "build",
+        "--",
+        "--emptyOutDir",
+        "--outDir",
+    ];
+    npm(&[&build[..], &[FRESH]].concat())?;
+    let (fresh, built) = (folder().join(FRESH), folder().join("dist"));
+    let failed = |why: io::Error| format!("cannot put the page into web/dist: {why}");
+    if content(&fresh).map_err(failed)? != content(&built).unwrap_or_default() {
+        if built.exists() {
+            fs::remove_dir_all(&built).map_err(failed)?;
+        }
+        fs::rename(&fresh, &built).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Where the page is built before it is known to be another one.
+const FRESH: &str = "node_modules/.page";
+
+/// Every file below a folder.
+fn content(folder: &Path) -> io::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            files.extend(content(&path)?.into_iter().map(|(below, bytes)| {
+                (
+                    Path::new(path.file_name().unwrap_or_default()).join(below),
+                    bytes,
+                )
+            }));
+        } else {
+            let name = PathBuf::from(path.file_name().unwrap_or_default());
+            let _new = files.insert(name, fs::read(&path)?);
+        }
+    }
+    Ok(files)
 }
 
 /// In a real Chromium: every page over made-up answers, then whole launches with the real

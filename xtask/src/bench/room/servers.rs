@@ -95,7 +95,14 @@ impl Drop for Running {
 }
 
 /// Connections that words are written to, and whose answers nobody waits for.
-struct Mouths(Vec<TcpStream>);
+struct Mouths {
+    server: SocketAddr,
+    open: Vec<TcpStream>,
+    used: Instant,
+}
+
+/// After how long a server may have closed a connection that nothing came over.
+const IDLE: Duration = Duration::from_secs(3);
 
 impl Mouths {
     fn open(server: SocketAddr) -> Answer<Self> {
@@ -104,13 +111,20 @@ impl Mouths {
             socket.set_nodelay(true)?;
             Ok(socket)
         };
-        let mouths: std::io::Result<Vec<TcpStream>> = (0..MOUTHS).map(open).collect();
-        Ok(Self(mouths.map_err(failed)?))
+        let open: std::io::Result<Vec<TcpStream>> = (0..MOUTHS).map(open).collect();
+        Ok(Self {
+            server,
+            open: open.map_err(failed)?,
+            used: Instant::now(),
+        })
     }
 
     fn say(&mut self, request: &str, times: usize) -> Answer<()> {
+        if self.used.elapsed() > IDLE {
+            *self = Self::open(self.server)?;
+        }
         for n in 0..MOUTHS.min(times) {
-            let socket = &mut self.0[n];
+            let socket = &mut self.open[n];
             // What was answered to the words before.
             socket.set_nonblocking(true).map_err(failed)?;
             let mut answers = [0; 64 * 1024];
