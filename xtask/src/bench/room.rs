@@ -122,7 +122,7 @@ fn one(key: &str, value: f64) -> Figure {
 /// took of the server's memory.
 fn fan_out(server: &mut dyn Server) -> Answer<(f64, f64)> {
     let idle = server.rss_kib()?;
-    let mut fan = Fan::open(server.address(), &server.request(), WATCHERS)?;
+    let mut fan = Fan::open(server, WATCHERS)?;
     let mut all = Vec::with_capacity(WATCHERS * EVENTS);
     for _ in 0..EVENTS {
         all.extend(fan.tell(1, &mut || server.publish(1))?);
@@ -134,7 +134,7 @@ fn fan_out(server: &mut dyn Server) -> Answer<(f64, f64)> {
 
 /// Deliveries a second, of many events at once.
 fn burst(server: &mut dyn Server) -> Answer<f64> {
-    let mut fan = Fan::open(server.address(), &server.request(), BURST_WATCHERS)?;
+    let mut fan = Fan::open(server, BURST_WATCHERS)?;
     let took = fan.tell(BURST, &mut || server.publish(BURST))?;
     let last = took.iter().copied().fold(0.0, f64::max);
     Ok((BURST * BURST_WATCHERS) as f64 / (last / 1000.0))

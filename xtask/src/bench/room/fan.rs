@@ -2,13 +2,14 @@
 //! event, and notes when each socket has read it.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
 
+use super::servers::Server;
 use crate::Answer;
 
 /// How long a server may take for one event to reach all.
@@ -29,14 +30,15 @@ pub(super) struct Fan {
 pub(super) const MARK: &[u8; 8] = b"#~mark~#";
 
 impl Fan {
-    /// Opens `count` watchers, each by the same request, and waits until each was answered.
-    pub(super) fn open(server: SocketAddr, request: &[u8], count: usize) -> Answer<Self> {
+    /// Opens `count` watchers and waits until each was answered.
+    pub(super) fn open(of: &dyn Server, count: usize) -> Answer<Self> {
+        let (server, request) = (of.address(), of.request());
         let failed = |why: &dyn std::fmt::Display| format!("cannot watch {server}: {why}");
         let poll = epoll::create(CreateFlags::CLOEXEC).map_err(|why| failed(&why))?;
         let mut sockets = Vec::with_capacity(count);
         for n in 0..count {
             let mut socket = TcpStream::connect(server).map_err(|why| failed(&why))?;
-            socket.write_all(request).map_err(|why| failed(&why))?;
+            socket.write_all(&request).map_err(|why| failed(&why))?;
             epoll::add(
                 &poll,
                 socket.as_fd(),
@@ -50,6 +52,8 @@ impl Fan {
             let set = socket.set_read_timeout(Some(TOO_LONG));
             set.map_err(|why| failed(&why))?;
             answered(socket).map_err(|why| failed(&why))?;
+            let greeted = socket.write_all(of.greeting());
+            greeted.map_err(|why| failed(&why))?;
             let set = socket.set_nonblocking(true);
             set.map_err(|why| failed(&why))?;
         }

@@ -34,6 +34,10 @@ pub(super) trait Server {
     fn address(&self) -> SocketAddr;
     /// The request of a watcher.
     fn request(&self) -> Vec<u8>;
+    /// What a watcher says after it was answered.
+    fn greeting(&self) -> &'static [u8] {
+        b""
+    }
     /// Writes so many events, and waits for no answer.
     fn publish(&mut self, events: usize) -> Answer<()>;
     /// What it holds of memory.
@@ -409,9 +413,12 @@ impl Server for SocketIo {
         let upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: x\r\n\
                        connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                        sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
-        // "40" enters the room; from a client it is a text frame under a mask, here
-        // of zeros (RFC 6455, section 5).
-        [upgrade.as_bytes(), b"\x81\x82\0\0\0\x0040"].concat()
+        upgrade.as_bytes().to_vec()
+    }
+    fn greeting(&self) -> &'static [u8] {
+        // "40" enters; from a client it is a text frame under a mask, here of zeros
+        // (RFC 6455, section 5).
+        b"\x81\x82\0\0\0\x0040"
     }
     fn publish(&mut self, events: usize) -> Answer<()> {
         self.mouths.say(&post("/say"), events)
