@@ -6,9 +6,8 @@
 //! bytes, several frames joined into one write. Who falls behind the oldest
 //! frame is cut, and comes back with `Last-Event-ID`.
 //!
-//! Frames are told and watchers polled on the one thread of the room's runtime:
-//! a frame for ten thousand watchers wakes them without crossing a thread, and
-//! nobody ever waits for a lock here.
+//! Frames are told in one order by one task; watchers are polled by every thread
+//! of the room's runtime, and hold the ring for no longer than it takes to look.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -43,7 +42,7 @@ pub(crate) struct Ring {
 }
 
 impl Ring {
-    /// Tells a frame to all watchers.
+    /// Keeps a frame for all watchers, who hear of it when they are woken.
     pub(crate) fn tell(ring: &Mutex<Self>, frame: Bytes) {
         let mut it = open(ring);
         it.bytes += frame.len();
@@ -55,14 +54,14 @@ impl Ring {
             it.bytes -= oldest.len();
             it.first += 1;
         }
-        it.wake();
     }
 
     /// Ends the stream of every watcher.
     pub(crate) fn close(ring: &Mutex<Self>) {
         let mut it = open(ring);
         it.closed = true;
-        it.wake();
+        drop(it);
+        let _woken = Self::wake(ring);
     }
 
     /// How many watch.
@@ -70,9 +69,16 @@ impl Ring {
         open(ring).watchers
     }
 
-    fn wake(&mut self) {
-        self.woken += 1;
-        self.wakers.drain(..).for_each(Waker::wake);
+    /// Wakes whoever waits; says how many did.
+    pub(crate) fn wake(ring: &Mutex<Self>) -> usize {
+        let mut it = open(ring);
+        it.woken += 1;
+        let wakers = std::mem::take(&mut it.wakers);
+        // Who is woken looks at once.
+        drop(it);
+        let woken = wakers.len();
+        wakers.into_iter().for_each(Waker::wake);
+        woken
     }
 
     fn end(&self) -> u64 {

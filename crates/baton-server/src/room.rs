@@ -1,6 +1,6 @@
-//! A room: a socket, one thread that serves it, and what the routes share.
+//! A room: a socket, the threads that serve it, and what the routes share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -34,6 +34,13 @@ const HEAD_BYTES_MOST: usize = 16 * 1024;
 const KNOCK: Duration = Duration::from_millis(500);
 /// The file that says where the room is.
 const SIGN: &str = "room.address";
+/// The most threads that serve: enough for ten thousand watchers, and no more
+/// than a launch can spare.
+const THREADS_MOST: usize = 4;
+/// How long the next round waits for each watcher who is being told, twice what
+/// telling takes; and at most, so that nobody hears late.
+const EACH: Duration = Duration::from_micros(25);
+const ROUND_MOST: Duration = Duration::from_millis(50);
 /// How often the watchers are counted, and empty seats looked at.
 const COUNT: Duration = Duration::from_secs(1);
 
@@ -94,7 +101,10 @@ impl Room {
         let address = socket.local_addr().map_err(|error| taken(&error))?;
         let shop = Doors::of(&own)?;
         let doors = Doors::of(&own)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores.min(THREADS_MOST))
+            .thread_name("room")
             .enable_all()
             .build()
             .map_err(|error| taken(&error))?;
@@ -261,19 +271,20 @@ async fn accept(socket: tokio::net::TcpListener, router: Router) {
     }
 }
 
-/// Tells watchers what the follower says, in its order.
+/// Tells watchers what the follower says, in its order. What comes while they are
+/// still being told is told at once afterwards, as one write to each.
 async fn tell(mut heard: mpsc::UnboundedReceiver<News>, follower: Follower) {
-    let mut rings: BTreeMap<Topic, Arc<Mutex<Ring>>> = BTreeMap::new();
+    let mut rings = Rings::default();
     let mut count = tokio::time::interval(COUNT);
     let mut before = BTreeMap::new();
     loop {
-        let news = tokio::select! {
-            news = heard.recv() => news,
+        let mut news = tokio::select! {
+            news = heard.recv() => match news {
+                Some(news) => Ok(news),
+                None => return,
+            },
             _ = count.tick() => {
-                let watched: BTreeMap<String, usize> = rings
-                    .iter()
-                    .map(|(topic, ring)| (name(topic.as_ref()), Ring::watchers(ring)))
-                    .collect();
+                let watched = rings.watched();
                 if watched != before {
                     before.clone_from(&watched);
                     follower.watched(watched);
@@ -281,28 +292,63 @@ async fn tell(mut heard: mpsc::UnboundedReceiver<News>, follower: Follower) {
                 continue;
             }
         };
+        while let Ok(one) = news {
+            rings.take(one);
+            news = heard.try_recv();
+        }
+        let woken = rings.wake();
+        if woken > 0 {
+            tokio::time::sleep(ROUND_MOST.min(EACH * woken)).await;
+        }
+    }
+}
+
+/// Where each topic is told.
+#[derive(Default)]
+struct Rings {
+    rings: BTreeMap<Topic, Arc<Mutex<Ring>>>,
+    /// Those with frames that nobody was woken for.
+    fresh: BTreeSet<Topic>,
+}
+
+impl Rings {
+    fn take(&mut self, news: News) {
         match news {
-            Some(News::Tell(topic, frame)) => {
-                if let Some(ring) = rings.get(&topic) {
+            News::Tell(topic, frame) => {
+                if let Some(ring) = self.rings.get(&topic) {
                     Ring::tell(ring, frame);
+                    let _more = self.fresh.insert(topic);
                 }
             }
-            Some(News::Watch(topic, before, to)) => {
-                let ring = Arc::clone(rings.entry(topic).or_default());
+            News::Watch(topic, before, to) => {
+                let ring = Arc::clone(self.rings.entry(topic).or_default());
                 let _gone = to.send(Watcher::new(ring, before));
             }
-            Some(News::Over(topic)) => {
-                if let Some(ring) = rings.remove(&topic) {
+            News::Over(topic) => {
+                if let Some(ring) = self.rings.remove(&topic) {
                     Ring::close(&ring);
                 }
             }
-            Some(News::Break) => {
-                std::mem::take(&mut rings)
-                    .values()
-                    .for_each(|ring| Ring::close(ring));
+            News::Break => {
+                let rings = std::mem::take(&mut self.rings);
+                rings.values().for_each(|ring| Ring::close(ring));
             }
-            None => return,
         }
+    }
+
+    /// Wakes all who have something to hear; says how many.
+    fn wake(&mut self) -> u32 {
+        let fresh = std::mem::take(&mut self.fresh);
+        let rings = fresh.iter().filter_map(|topic| self.rings.get(topic));
+        let woken: usize = rings.map(|ring| Ring::wake(ring)).sum();
+        u32::try_from(woken).unwrap_or(u32::MAX)
+    }
+
+    fn watched(&self) -> BTreeMap<String, usize> {
+        let rings = self.rings.iter();
+        rings
+            .map(|(topic, ring)| (name(topic.as_ref()), Ring::watchers(ring)))
+            .collect()
     }
 }
 
