@@ -5,6 +5,7 @@
 //! output. A collector never fails: what could not be read is the status of its
 //! layer. Nothing is written on the host, and no secret is kept.
 
+mod address;
 mod environment;
 mod here;
 mod key;
@@ -23,12 +24,10 @@ use baton_core::parity::output::{OUTPUT_MAX, TEXT_MAX, parse};
 use baton_core::parity::secret::{Secrets, carries_secret, looks_secret};
 use baton_core::parity::{Collector, Fact, FactName, HostFacts, LayerStatus, Pattern, Value};
 
+pub(crate) use address::session;
 pub use environment::fingerprint;
-pub(crate) use here::session;
 pub use key::ledger_key;
 pub(crate) use run::here as run_here;
-
-use baton_core::run::order::filled_from;
 
 use crate::shell::ssh::Ssh;
 
@@ -118,16 +117,13 @@ pub fn collect_within(site: Site<'_>, collectors: &[Collector], limits: Limits) 
     Secrets::new(site.key, values.map(String::as_str)).withhold(host)
 }
 
-/// Reads what is asked from where Baton runs. Only here, in an address, may a
-/// secret be filled in: it stays on this machine.
+/// Reads what is asked from where Baton runs.
 fn from_here(site: Site<'_>, collectors: &[Collector], limits: Limits) -> HostFacts {
     let asked = collectors
         .iter()
         .filter(|of| of.is_from_here() && of.check().is_ok());
-    let asked: Vec<Collector> = asked
-        .map(|of| of.filled(|text| filled_from(text, site.secrets)))
-        .collect();
-    here::read(&asked, site.folder, limits)
+    let asked: Vec<Collector> = asked.cloned().collect();
+    here::read(&asked, site.secrets, site.folder, limits)
 }
 
 /// Where tools for migrations note what they did, and how a row is told.

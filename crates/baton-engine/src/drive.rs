@@ -325,6 +325,7 @@ impl<'a, L: Log, W: World> Driver<'a, L, W> {
     /// Applies a draft as the entry it will be: its place is known, because the
     /// append expects this very head.
     fn apply(&mut self, draft: &Draft) -> Result<(), Illegal> {
+        draft.reads_back().map_err(Illegal)?;
         let seq = Seq(self.head.0 + self.staged.len() as u64 + 1);
         let prev = baton_core::ledger::canon::genesis();
         self.state.apply(&Entry::seal(draft.clone(), seq, prev))

@@ -4,7 +4,7 @@
 //! and rhythm of its own. What is asked is either an event that Baton makes itself
 //! ([`probe`]: an answer, or none), or counters that others keep and that only
 //! grow ([`prometheus`], [`counter`], [`postgres`]): of those the differences are
-//! taken. A level ([`counter`]) is taken as it is. What cannot be read, or is dated
+//! taken, of bad ones and all together or of neither. A level ([`counter`]) is taken as it is. What cannot be read, or is dated
 //! far from now, is told as such, and is never 0. [`learn()`] asks what the time
 //! before a watch teaches.
 
@@ -14,6 +14,7 @@ pub mod probe;
 pub mod prober;
 pub mod prometheus;
 
+mod buckets;
 mod learn;
 
 use baton_core::watch::{Counts, Detail, Level, Sample, Trouble};
@@ -107,9 +108,73 @@ fn unread(because: String) -> Trouble {
     Trouble::Unread { because }
 }
 
-/// What a counter gained; one that fell has begun anew at 0.
+/// What a counter of a process gained; one that fell has begun anew at 0.
 fn gained(before: f64, now: f64) -> f64 {
     if now >= before { now - before } else { now }
+}
+
+/// So many bad ones of so many.
+///
+/// # Errors
+/// Says that these are no part of those.
+fn counted(bad: f64, total: f64) -> Result<Counts, String> {
+    let [bad, total] = [bad, total].map(|number| number.round() as u64);
+    if bad > total {
+        return Err(format!(
+            "it counts more bad ones than all: {bad} of {total}"
+        ));
+    }
+    Ok(Counts::new(bad, total))
+}
+
+/// What it means that a counter is less than it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fall {
+    /// The process that counts began anew, at 0.
+    Anew,
+    /// Some of what is counted is gone: nobody knows how much is new.
+    Gone,
+}
+
+/// Two counters, bad ones and all, and what they were when they were read last.
+#[derive(Debug)]
+struct Tally {
+    fall: Fall,
+    last: Option<[f64; 2]>,
+}
+
+impl Tally {
+    fn new(fall: Fall) -> Self {
+        Self { fall, last: None }
+    }
+
+    /// What was counted since the last time; nothing the first time.
+    ///
+    /// # Errors
+    /// Says why what is new cannot be told. What is less than it was is where the next
+    /// reading begins; otherwise that one reaches back over this.
+    fn gains(&mut self, now: [f64; 2]) -> Result<Counts, String> {
+        let all = counted(now[0], now[1])?;
+        let last = self.last.unwrap_or(now);
+        if self.fall == Fall::Gone && (now[0] < last[0] || now[1] < last[1]) {
+            self.last = Some(now);
+            return Err(format!(
+                "its counts fell from {} of {} to {} of {}: something was removed or changed, so \
+                 what is new cannot be told",
+                last[0], last[1], all.bad, all.total
+            ));
+        }
+        let [bad, total] = [0, 1].map(|at| gained(last[at], now[at]));
+        let counts = counted(bad, total)?;
+        self.last = Some(now);
+        Ok(counts)
+    }
+}
+
+/// A number that a counter can have: no more than can be told apart.
+fn count(word: &str) -> Option<f64> {
+    let number = word.parse::<f64>().ok();
+    number.filter(|number| (0.0..=Counts::MOST as f64).contains(number))
 }
 
 #[cfg(test)]

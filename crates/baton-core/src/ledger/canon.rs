@@ -55,6 +55,21 @@ pub fn genesis() -> Digest {
     Digest::of(b"baton ledger 1")
 }
 
+impl Draft {
+    /// That its event, written and read back, is the same.
+    ///
+    /// # Errors
+    /// Says that it is not: JSON has no infinite numbers, say, and an entry that
+    /// cannot be read damages the ledger for good.
+    pub fn reads_back(&self) -> Result<(), String> {
+        match serde_json::from_slice::<Event>(&canonical(&self.event)) {
+            Ok(read) if read == self.event => Ok(()),
+            Ok(_) => Err("it would be read back as another".to_owned()),
+            Err(why) => Err(format!("it could not be read back: {why}")),
+        }
+    }
+}
+
 impl Entry {
     /// Puts a draft in its place.
     pub fn seal(draft: Draft, seq: Seq, prev: Digest) -> Self {
@@ -111,5 +126,38 @@ mod tests {
         let read: Entry = serde_json::from_str(&text).unwrap();
         assert_eq!(read, entry);
         assert_eq!(read.bytes(), text.as_bytes());
+    }
+
+    #[test]
+    fn what_no_ledger_can_hold_is_told_before_it_is_written() {
+        let draft = |spread: f64| Draft {
+            at: "2026-11-22T10:00:00Z".parse().unwrap(),
+            by: Handle::from("baton"),
+            handoff: HandoffId::from("shop/2.4.0/production"),
+            run: None,
+            event: Event::WatchBegan {
+                step: None,
+                stage: 0,
+                learned: [(
+                    "m".into(),
+                    crate::watch::Learned {
+                        histogram: vec![spread as u64],
+                        forecast: Some(crate::watch::Forecast {
+                            shares: vec![0.1],
+                            margin: spread,
+                            dispersion: 1.0,
+                        }),
+                        ..Default::default()
+                    },
+                )]
+                .into(),
+            },
+        };
+        for kept in [1.0, 0.1 + 0.2, 1e15] {
+            assert_eq!(draft(kept).reads_back(), Ok(()), "{kept}");
+        }
+        for lost in [f64::INFINITY, f64::NAN, 1e20] {
+            assert!(draft(lost).reads_back().is_err(), "{lost}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::handoff::runbook::{DEFAULT_TIMEOUT, Fence};
 use crate::id::{AttemptId, EnvName, HostName, RunId};
 use crate::time::Duration;
 
-pub use reading::{Database, MARK, counter, database, level};
+pub use reading::{Database, KEPT, MARK, counter, database, level};
 
 /// One command to carry out, complete but for the values of its secrets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -50,9 +50,9 @@ pub struct Forecast {
 /// The same clock times on one earlier day, interval by interval.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Day {
-    /// Before the time at which today's watch begins.
+    /// Before the time at which today nothing had changed yet.
     pub before: Vec<Counts>,
-    /// From then on, as long as the watch lasts.
+    /// From when today's watch begins, as long as it lasts.
     pub during: Vec<Counts>,
 }
 
@@ -93,17 +93,23 @@ pub fn dispersion(quiet: &[Sample], batch: usize) -> Option<f64> {
 }
 
 fn pooled(counts: impl Iterator<Item = Counts>) -> f64 {
-    let mut all = Counts::default();
-    counts.for_each(|more| all.add(more));
+    let all = summed(counts);
     (all.bad as f64 + 0.5) / (all.total as f64).max(1.0)
+}
+
+fn summed(counts: impl Iterator<Item = Counts>) -> Counts {
+    counts.fold(Counts::default(), |mut all, more| {
+        all.add(more);
+        all
+    })
 }
 
 /// Today's rate just before, carried on by the shape of earlier days (difference in
 /// differences), and a margin for what such a forecast missed by on those days:
 /// `t(days-1, 1-alpha/2) s sqrt(1 + 1/days)`, a prediction limit for the logarithm.
 /// It spends half of `alpha`; whoever tests against it has the other half. Right if
-/// the days are exchangeable. `None` for fewer than three days, or days that saw
-/// nothing.
+/// the days are exchangeable. `None` for fewer than three days, days that saw
+/// nothing, and days that differ so much that the margin is no number.
 pub fn forecast(before: &[Counts], days: &[Day], alpha: f64) -> Option<Forecast> {
     let (first, n) = (days.first()?, days.len());
     let (pre, len) = (first.before.len(), first.during.len());
@@ -117,19 +123,7 @@ pub fn forecast(before: &[Counts], days: &[Day], alpha: f64) -> Option<Forecast>
     if n < DAYS_LEAST || !even || !all_seen || !seen(before) {
         return None;
     }
-    let at = |i: usize| {
-        days.iter().map(move |day| {
-            day.before
-                .get(i)
-                .or_else(|| day.during.get(i - pre))
-                .copied()
-                .unwrap_or_default()
-        })
-    };
-    let pool: Vec<f64> = (0..pre + len).map(|i| pooled(at(i))).collect();
-    let smooth = smoothed(&pool);
-    let base = pool[..pre].iter().sum::<f64>() / pre as f64;
-    let shape: Vec<f64> = smooth[pre..].iter().map(|rate| rate / base).collect();
+    let shape = shape(days);
     let missed: Vec<f64> = days
         .iter()
         .map(|day| ln(pooled(day.during.iter().copied())) - ln(pooled(day.before.iter().copied())))
@@ -139,23 +133,30 @@ pub fn forecast(before: &[Counts], days: &[Day], alpha: f64) -> Option<Forecast>
     let sd = (squares / (n - 1) as f64).sqrt();
     let margin = exp(student(n - 1, alpha / 2.0) * sd * (1.0 + 1.0 / n as f64).sqrt());
     let now = pooled(before.iter().copied());
-    Some(Forecast {
+    margin.is_finite().then(|| Forecast {
         shares: shape.iter().map(|share| now * share).collect(),
         margin,
         dispersion: within_days(days, &shape),
     })
 }
 
-/// The mean over a window around each place; the ends are continued.
-fn smoothed(rates: &[f64]) -> Vec<f64> {
-    let half = SMOOTH / 2;
-    let last = rates.len() - 1;
-    (0..rates.len())
-        .map(|i| {
-            let window = (0..SMOOTH).map(|j| rates[(i + j).saturating_sub(half).min(last)]);
-            window.sum::<f64>() / SMOOTH as f64
-        })
-        .collect()
+/// How many times the rate before the rate of each interval was, on all days together
+/// and over a window around it; the ends are continued. What nobody saw weighs
+/// nothing, and where little was seen, a rate is drawn to the one of all the time.
+fn shape(days: &[Day]) -> Vec<f64> {
+    let before = days.iter().flat_map(|day| &day.before).copied();
+    let len = days.iter().map(|day| day.during.len()).min().unwrap_or(0);
+    let during: Vec<Counts> = (0..len)
+        .map(|i| summed(days.iter().map(|day| day.during[i])))
+        .collect();
+    let usual = pooled(before.clone().chain(during.iter().copied()));
+    let rate = |counts: Counts| (counts.bad as f64 + 0.5) / (counts.total as f64 + 0.5 / usual);
+    let base = rate(summed(before));
+    let around = |i: usize| {
+        let near = |j: usize| during[(i + j).saturating_sub(SMOOTH / 2).min(len - 1)];
+        summed((0..SMOOTH).map(near))
+    };
+    (0..len).map(|i| rate(around(i)) / base).collect()
 }
 
 /// The dispersion of stretches of each day around its own level and the common shape.
@@ -272,5 +273,60 @@ mod tests {
         assert_eq!(forecast(&[counts(0.02); 60], &other[..2], 0.05), None);
         assert_eq!(forecast(&[Counts::default(); 60], &other, 0.05), None);
         assert_eq!(forecast(&[], &[], 0.05), None);
+    }
+
+    #[test]
+    fn what_nobody_saw_on_earlier_days_says_nothing_of_the_shape() {
+        // Errors double in the second half; a scrape comes only every second interval.
+        let day = |level: f64, step: usize| {
+            let counts = |i: usize, rate: f64| match i % step {
+                0 => Counts::new((rate * 10_000.0).round() as u64, 10_000),
+                _ => Counts::default(),
+            };
+            Day {
+                before: (0..60).map(|i| counts(i, level)).collect(),
+                during: (0..120)
+                    .map(|i| counts(i, if i < 60 { level } else { 2.0 * level }))
+                    .collect(),
+            }
+        };
+        let shares = |step: usize| {
+            let days = [0.01, 0.011, 0.01].map(|level| day(level, step));
+            let told = forecast(&[Counts::new(100, 10_000); 60], &days, 0.05).unwrap();
+            told.shares
+        };
+        for step in [1, 2, 4] {
+            let told = shares(step);
+            for (at, share) in [(0, 0.01), (30, 0.01), (90, 0.02), (119, 0.02)] {
+                assert!(
+                    (told[at] / share - 1.0).abs() < 0.05,
+                    "{step} {at}: {}",
+                    told[at]
+                );
+            }
+        }
+        // Nobody saw the middle, for longer than the window.
+        let mut days = [0.01, 0.011, 0.01].map(|level| day(level, 1));
+        for day in &mut days {
+            day.during[40..80].fill(Counts::default());
+        }
+        let told = forecast(&[Counts::new(100, 10_000); 60], &days, 0.05).unwrap();
+        assert!(
+            told.shares
+                .iter()
+                .all(|share| (0.009..0.021).contains(share))
+        );
+    }
+
+    #[test]
+    fn a_forecast_that_is_no_number_is_none() {
+        let day = |rate: f64| Day {
+            before: vec![Counts::new(1, 1_000_000); 4],
+            during: vec![Counts::new((rate * 1e6) as u64, 1_000_000); 4],
+        };
+        let days = [day(1.0), day(0.0), day(0.0)];
+        let mild = forecast(&[Counts::new(1, 1000); 4], &days, 0.05).unwrap();
+        assert!(mild.margin.is_finite() && mild.shares.iter().all(|s| s.is_finite()));
+        assert_eq!(forecast(&[Counts::new(1, 1000); 4], &days, 1e-6), None);
     }
 }

@@ -4,8 +4,35 @@
 //! series counted before its first scrape, and give fractions of requests. So the
 //! judge reads the counters themselves, series by series, and takes differences;
 //! a query written the usual way, `sum(increase(COUNTER[$step]))`, is read as its
-//! counter. Nothing else of PromQL is understood here: an expression without a
-//! range goes to the server as it is, and its series must be counters.
+//! counter. Nothing else of PromQL is understood here: any other expression goes to
+//! the server as it is, and has to cover one step itself.
+
+/// The plain selector of the counters that a query counts, as `x{job="shop"}`;
+/// `None` where it is another expression.
+pub fn selector(query: &str) -> Option<&str> {
+    counter(query).ok().filter(|counter| is_plain(counter))
+}
+
+/// Whether it can be told what a query counts: it is a selector, or an expression
+/// with a variable in it, such as `$step`.
+pub fn is_told(query: &str) -> bool {
+    selector(query).is_some() || without_texts(query).contains('$')
+}
+
+/// A name and labels, one of which may be missing, and nothing else.
+fn is_plain(text: &str) -> bool {
+    let bare = without_texts(text);
+    let (name, labels) = match bare.split_once('{') {
+        Some((name, rest)) => (name.trim_end(), rest.strip_suffix('}')),
+        None => (bare.as_str(), Some("")),
+    };
+    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
+    let label = |c: char| word(c) || c.is_whitespace() || matches!(c, '=' | '~' | '!' | ',');
+    name.chars().all(word)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && (!name.is_empty() || bare.contains('{'))
+        && labels.is_some_and(|labels| labels.chars().all(label))
+}
 
 /// The expression whose series are counters.
 ///
@@ -130,6 +157,42 @@ mod tests {
         assert_eq!(counter(&format!("sum(increase({odd}[1m]))")), Ok(odd));
         assert_eq!(counter("a + b"), Ok("a + b"));
         assert_eq!(counter("(a) + (b)"), Ok("(a) + (b)"));
+    }
+
+    #[test]
+    fn a_selector_is_told_from_an_expression_whatever_its_quotes() {
+        for plain in [
+            "up",
+            "a:b_c",
+            r#"x{code=~"5..",path="/a-b(c)"}"#,
+            "x{job='shop-api',code=~'5..'}",
+            "x {job=`shop-api`, code!~\"a or b\"}",
+            r#"{__name__="x", "odd.label"='1'}"#,
+        ] {
+            assert_eq!(selector(plain), Some(plain));
+            assert!(is_told(plain));
+            let summed = format!("sum(increase({plain}[$step]))");
+            assert_eq!(selector(&summed), Some(plain));
+        }
+        for other in [
+            "a or b",
+            "a or vector(0)",
+            "sum(a) + sum(b)",
+            "a unless b",
+            "a > 1",
+            "a offset 5m",
+            "5",
+            "",
+            "{",
+            "a}",
+            "a{b='",
+            "a{b='c'}{d='e'}",
+        ] {
+            assert_eq!(selector(other), None, "{other}");
+            assert!(!is_told(other), "{other}");
+        }
+        assert!(is_told("sum(increase(a[$step])) or vector(0)"));
+        assert!(is_told("${SHOP}_total") && !is_told("a{b='$step'} - c"));
     }
 
     #[test]

@@ -148,7 +148,11 @@ fn samples(line: Line) -> Result<BTreeMap<MeasureId, Sample>, String> {
         (None, None) => None,
         _ => return Err("`bad` wants `total` beside it".to_owned()),
     };
-    let level = line.value.map(|mean| Level { readings: 1, mean });
+    let level = line.value.map(|mean| {
+        let level = Level::of(mean);
+        level.ok_or_else(|| format!("a value of {mean} is no level"))
+    });
+    let level = level.transpose()?;
     let control = match line.arm.as_deref().unwrap_or("canary") {
         "canary" => false,
         "control" => true,
@@ -309,6 +313,7 @@ mod tests {
             ("time,bad,total\nsoon,1,2\n", 2),
             ("time,arm,value\n2026-11-22T10:00:00Z,other,2\n", 2),
             ("time,value\n2026-11-22T10:00:00Z,\n", 2),
+            ("time,value\n2026-11-22T10:00:00Z,1.7e308\n", 2),
             ("{\"time\":1}\n", 1),
             (
                 "time,value\n1026-11-22T10:00:00Z,1\n2026-11-22T10:00:00Z,1\n2026-11-22T10:00:01Z,1\n",

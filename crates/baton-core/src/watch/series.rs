@@ -20,7 +20,7 @@ pub struct Counts {
 impl Counts {
     /// The largest number that canonical JSON (RFC 8785) keeps as it is: counts
     /// stand in the ledger, and what is read back must be what was written.
-    const MOST: u64 = (1 << 53) - 1;
+    pub const MOST: u64 = (1 << 53) - 1;
 
     /// `bad` of `total`, each 2^53 - 1 at most.
     pub fn new(bad: u64, total: u64) -> Self {
@@ -64,6 +64,15 @@ pub struct Level {
 }
 
 impl Level {
+    /// The highest and, below 0, the lowest that is one: far beyond anything that is
+    /// measured, and near enough that no sum or square of levels is infinite.
+    pub const MOST: f64 = 1e15;
+
+    /// One reading; `None` of what is no number, or no level.
+    pub fn of(mean: f64) -> Option<Self> {
+        (mean.abs() <= Self::MOST).then_some(Self { readings: 1, mean })
+    }
+
     /// Takes more readings in.
     pub(super) fn add(&mut self, more: Self) {
         let all = self

@@ -14,18 +14,16 @@ use std::time::Duration;
 use baton_core::parity::http::{self, Answer};
 use baton_core::parity::output::{JSON_MAX, parse};
 use baton_core::parity::{Collector, HostFacts, LayerStatus};
+use baton_core::run::order::filled_from;
 use jiff::Timestamp;
 use jiff::fmt::strtime;
 
+use super::address::{Session, session};
 use super::{Limits, MIGRATIONS, run};
 use crate::shell::ssh::quote;
 
 /// How long one address may take to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(5);
-
-/// How long one statement of ours may take, in milliseconds; waiting for a lock
-/// a fifth of it, so that we hold up nobody who waits behind us.
-const STATEMENT_MS_MAX: u32 = 5000;
 
 const FACTS: &str = include_str!("here/facts.sql");
 
@@ -38,17 +36,24 @@ const RELATIONS: &str = "(select c.oid, c.relkind, c.relowner, c.relacl, c.relro
     and d.classid = 'pg_class'::regclass and d.deptype = 'e'))";
 
 /// Reads these collectors, all of which are [`Collector::is_from_here`], with
-/// `folder` as the place of what they name.
-pub(super) fn read(collectors: &[Collector], folder: &Path, limits: Limits) -> HostFacts {
+/// `folder` as the place of what they name. Only here, in an address, may a secret be
+/// filled in: it stays on this machine.
+pub(super) fn read(
+    collectors: &[Collector],
+    secrets: &BTreeMap<String, String>,
+    folder: &Path,
+    limits: Limits,
+) -> HostFacts {
     let mut all = HostFacts::default();
     let mut place = 0;
     for collector in collectors {
         let read = match collector {
             Collector::Postgres { url, data } => {
                 place += 1;
-                postgres(collector, place - 1, (url, data), folder, limits)
+                let session = session(url, secrets);
+                postgres(collector, place - 1, (session, data), folder, limits)
             }
-            Collector::Http { id, url } => address(id, url, folder, limits),
+            Collector::Http { id, url } => address(id, &filled_from(url, secrets), folder, limits),
             _ => continue,
         };
         all.facts.extend(read.facts);
@@ -75,38 +80,15 @@ fn worse(a: LayerStatus, b: LayerStatus) -> LayerStatus {
     }
 }
 
-/// How `psql` opens a session in which nothing is written and nothing takes long:
-/// the address as an argument, which everybody can read, and variables, which only
-/// their owner can, with the password.
-pub(crate) fn session(url: &str) -> Result<(String, BTreeMap<String, String>), String> {
-    let (open, password) = parted(url)?;
-    let options = format!(
-        "-c default_transaction_read_only=on -c statement_timeout={STATEMENT_MS_MAX} \
-         -c lock_timeout={} -c client_min_messages=error -c extra_float_digits=3",
-        STATEMENT_MS_MAX / 5
-    );
-    let mut vars = BTreeMap::from([
-        ("PGOPTIONS".to_owned(), options),
-        ("PGCONNECT_TIMEOUT".to_owned(), "5".to_owned()),
-        ("PGAPPNAME".to_owned(), "baton".to_owned()),
-        ("PGCLIENTENCODING".to_owned(), "UTF8".to_owned()),
-        ("LC_ALL".to_owned(), "C".to_owned()),
-    ]);
-    if let Some(password) = password {
-        let _new = vars.insert("PGPASSWORD".to_owned(), password);
-    }
-    Ok((open, vars))
-}
-
 /// One database.
 fn postgres(
     asked: &Collector,
     place: usize,
-    (url, data): (&str, &[String]),
+    (session, data): (Session, &[String]),
     folder: &Path,
     limits: Limits,
 ) -> HostFacts {
-    let (open, vars) = match session(url) {
+    let (open, vars) = match session {
         Ok(session) => session,
         Err(why) => return not_read("postgres", why),
     };
@@ -180,51 +162,6 @@ fn identifier(name: &str) -> String {
         .split('.')
         .map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
     parts.collect::<Vec<_>>().join(".")
-}
-
-/// An address without its password, and the password.
-fn parted(url: &str) -> Result<(String, Option<String>), String> {
-    let wrong = || "the address is not postgres://…".to_owned();
-    let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
-    if !matches!(scheme, "postgres" | "postgresql") || rest.contains(|c: char| c.is_control()) {
-        return Err(wrong());
-    }
-    if rest.contains("?password=") || rest.contains("&password=") {
-        return Err("the password has to stand before the @ of the address".to_owned());
-    }
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, tail) = rest.split_at(end);
-    let Some((user, host)) = authority.rsplit_once('@') else {
-        return Ok((url.to_owned(), None));
-    };
-    match user.split_once(':') {
-        Some((user, password)) => Ok((
-            format!("{scheme}://{user}@{host}{tail}"),
-            Some(decoded(password)),
-        )),
-        None => Ok((url.to_owned(), None)),
-    }
-}
-
-/// `%41` is `A` (RFC 3986, section 2.1).
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let hex = (*first == b'%').then(|| after.get(..2)).flatten();
-        let hex = hex.and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// One address: its answer, and its certificate by `openssl`. Straight to the
@@ -359,44 +296,6 @@ fn not_read(layer: &str, why: String) -> HostFacts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_password_stands_in_no_argument() {
-        for (url, open, password) in [
-            (
-                "postgres://shop:p%40ss@db:5432/shop?sslmode=require",
-                "postgres://shop@db:5432/shop?sslmode=require",
-                Some("p@ss"),
-            ),
-            (
-                "postgresql://shop@db/shop",
-                "postgresql://shop@db/shop",
-                None,
-            ),
-            ("postgres://db/shop", "postgres://db/shop", None),
-            (
-                "postgres:///shop?host=/run/pg",
-                "postgres:///shop?host=/run/pg",
-                None,
-            ),
-            ("postgres://u:a%zz%4@h", "postgres://u@h", Some("a%zz%4")),
-        ] {
-            let (found, secret) = parted(url).unwrap();
-            assert_eq!(
-                (found.as_str(), secret.as_deref()),
-                (open, password),
-                "{url}"
-            );
-        }
-        for wrong in [
-            "mysql://u:secret-1@h",
-            "host=db password=secret-1",
-            "postgres://h/d?password=secret-1",
-            "postgres://h/\n",
-        ] {
-            assert!(!parted(wrong).unwrap_err().contains("secret-1"));
-        }
-    }
 
     #[test]
     fn days_are_counted_from_what_openssl_prints() {

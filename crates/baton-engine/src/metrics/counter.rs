@@ -3,19 +3,19 @@
 //!
 //! The command runs as every command does: in the host's folder, with its
 //! variables, a time limit, and secrets masked. The last line it prints that is
-//! not empty holds the numbers. A counter that fell has begun anew. Where the order
-//! has a mark, its numbers are what is new since the mark of the last time.
+//! not empty holds the numbers. A counter that fell has begun anew, but where rows or
+//! lines are counted: there it is trouble. Where the order has a mark, its numbers are what is new since the mark of the last time.
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use baton_core::event::Ending;
 use baton_core::id::AttemptId;
-use baton_core::run::order::{MARK, Order};
-use baton_core::watch::{Counts, Level};
+use baton_core::run::order::{KEPT, MARK, Order};
+use baton_core::watch::Level;
 use jiff::Timestamp;
 
-use super::{Reading, gained};
+use super::{Fall, Reading, Tally, count, counted};
 use crate::real::random;
 use crate::shell::Shell;
 
@@ -27,39 +27,37 @@ const SHOWN: usize = 100;
 pub struct Counter {
     shell: Arc<Shell>,
     order: Order,
-    last: Option<[f64; 2]>,
+    tally: Tally,
 }
 
 impl Counter {
     /// The counter that this order prints; nothing is read yet.
     pub fn new(shell: Arc<Shell>, order: Order) -> Self {
+        let kept = order.env.contains_key(KEPT);
         Self {
             shell,
             order,
-            last: None,
+            tally: Tally::new(if kept { Fall::Gone } else { Fall::Anew }),
         }
     }
 
     /// What was counted since the last time; nothing the first time.
     ///
     /// # Errors
-    /// Says why the command gave no two numbers.
+    /// Says why the command gave no two numbers, or none that tell what is new.
     pub fn read(&mut self) -> Result<Reading, String> {
         let printed = printed(&self.shell, &self.order)?;
-        let (now, last) = match self.order.env.get_mut(MARK) {
+        let counts = match self.order.env.get_mut(MARK) {
             Some(mark) => {
-                let (new, place) = marked(&printed)?;
+                let ([bad, total], place) = marked(&printed)?;
+                let counts = counted(bad, total)?;
                 *mark = place;
-                (new, [0.0, 0.0])
+                counts
             }
-            None => {
-                let now = read(&printed)?;
-                (now, self.last.replace(now).unwrap_or(now))
-            }
+            None => self.tally.gains(read(&printed)?)?,
         };
-        let [bad, total] = [0, 1].map(|at| gained(last[at], now[at]).round() as u64);
         Ok(Reading {
-            counts: Counts::new(bad, total),
+            counts,
             ..Reading::default()
         })
     }
@@ -71,9 +69,8 @@ impl Counter {
 /// Says why the command gave no number.
 pub fn level(shell: &Shell, order: &Order) -> Result<Reading, String> {
     let printed = printed(shell, order)?;
-    let mean = one(&printed)?;
     Ok(Reading {
-        level: Some(Level { readings: 1, mean }),
+        level: Some(one(&printed)?),
         ..Reading::default()
     })
 }
@@ -116,7 +113,7 @@ fn last_line(output: &[u8]) -> Option<String> {
 /// Two counters.
 fn read(output: &[u8]) -> Result<[f64; 2], String> {
     words(output, "two numbers", |words| match words {
-        [bad, total] => Some([counted(bad)?, counted(total)?]),
+        [bad, total] => Some([count(bad)?, count(total)?]),
         _ => None,
     })
 }
@@ -124,22 +121,17 @@ fn read(output: &[u8]) -> Result<[f64; 2], String> {
 /// Two counters, and a mark.
 fn marked(output: &[u8]) -> Result<([f64; 2], String), String> {
     words(output, "two numbers and a mark", |words| match words {
-        [bad, total, mark] => Some(([counted(bad)?, counted(total)?], (*mark).to_owned())),
+        [bad, total, mark] => Some(([count(bad)?, count(total)?], (*mark).to_owned())),
         _ => None,
     })
 }
 
 /// A level.
-fn one(output: &[u8]) -> Result<f64, String> {
+fn one(output: &[u8]) -> Result<Level, String> {
     words(output, "a number", |words| match words {
-        [level] => level.parse().ok().filter(|level: &f64| level.is_finite()),
+        [level] => Level::of(level.parse().ok()?),
         _ => None,
     })
-}
-
-fn counted(word: &str) -> Option<f64> {
-    let number = word.parse::<f64>().ok();
-    number.filter(|number| number.is_finite() && *number >= 0.0)
 }
 
 /// What the words of the last line mean that is not empty.
@@ -174,22 +166,52 @@ mod tests {
             ("-1 2", None),
             ("1 NaN", None),
             ("inf 1", None),
+            ("1 1e16", None),
             ("3 100\nbye", None),
         ] {
             assert_eq!(read(output.as_bytes()).ok(), numbers, "{output:?}");
         }
         assert_eq!(marked(b"1 2 7:9:8\n"), Ok(([1.0, 2.0], "7:9:8".to_owned())));
         assert!(marked(b"1 2\n").is_err());
-        for (output, level) in [("-3.5\n", Some(-3.5)), ("1 2", None), ("NaN", None)] {
-            assert_eq!(one(output.as_bytes()).ok(), level, "{output:?}");
+        for (output, level) in [
+            ("-3.5\n", Some(-3.5)),
+            ("1e15", Some(1e15)),
+            ("1 2", None),
+            ("NaN", None),
+            ("1.7e308", None),
+            ("-1.7e308", None),
+        ] {
+            let read = one(output.as_bytes()).ok();
+            assert_eq!(read.map(|level| level.mean), level, "{output:?}");
         }
         let long = read("x".repeat(1000).as_bytes()).unwrap_err();
         assert!(long.len() < 200, "{long}");
     }
 
     #[test]
-    fn what_fell_began_anew() {
-        assert_eq!(gained(5.0, 8.0), 3.0);
-        assert_eq!(gained(8.0, 2.0), 2.0);
+    fn a_process_that_fell_began_anew_and_rows_that_fell_are_trouble() {
+        let read = |fall, readings: &[[f64; 2]]| {
+            let mut tally = Tally::new(fall);
+            let read = readings.iter().map(|now| tally.gains(*now).ok());
+            let pairs = read.map(|counts| counts.map(|c| (c.bad, c.total)));
+            pairs.collect::<Vec<_>>()
+        };
+        let (nothing, some) = (Some((0, 0)), |bad, total| Some((bad, total)));
+        let restarted = [[5.0, 100.0], [8.0, 110.0], [1.0, 20.0], [2.0, 30.0]];
+        assert_eq!(
+            read(Fall::Anew, &restarted),
+            [nothing, some(3, 10), some(1, 20), some(1, 10)]
+        );
+        // One that was refused is paid after all; an old one is purged.
+        let rows = [[5000.0, 90_000.0], [4999.0, 90_012.0], [5001.0, 90_100.0]];
+        assert_eq!(read(Fall::Gone, &rows), [nothing, None, some(2, 88)]);
+        let purged = [[3.0, 1e6], [4.0, 999_999.0], [5.0, 1_000_003.0]];
+        assert_eq!(read(Fall::Gone, &purged), [nothing, None, some(1, 4)]);
+        // More bad ones than all wait for the rest, which comes or does not.
+        for fall in [Fall::Anew, Fall::Gone] {
+            let late = [[5.0, 100.0], [8.0, 101.0], [8.0, 110.0]];
+            assert_eq!(read(fall, &late), [nothing, None, some(3, 10)]);
+            assert_eq!(read(fall, &[[7.0, 3.0], [8.0, 4.0]]), [None, None]);
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! How much a measure varies by itself comes from the day before; what it would be
 //! today, where nothing runs without the change, from the same hours of the seven
-//! days before. What cannot be read in a few seconds is not known, which the judge
+//! days before. All of it is from before the run was opened, since whatever came later
+//! may be the change itself, which is not to be judged by itself. What cannot be read in a few seconds is not known, which the judge
 //! says and pays for with more evidence.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 use baton_core::id::MeasureId;
 use baton_core::run::state::{Ahead, Asked, Probe};
 use baton_core::watch::history::{Day, dispersion, forecast};
-use baton_core::watch::query::counter;
+use baton_core::watch::query::selector;
 use baton_core::watch::{Counts, Learned, Sample};
 use jiff::Timestamp;
 
@@ -27,7 +28,7 @@ const MINUTE_MS: i64 = 60_000;
 /// The stretch before a change that a forecast starts from.
 const BEFORE_MS: i64 = 3_600_000;
 /// At most this many earlier days speak for today.
-const DAYS_MOST: i64 = 7;
+const DAYS_MOST: usize = 7;
 /// More points than this no server gives.
 const POINTS_MOST: i64 = 10_000;
 
@@ -69,8 +70,8 @@ impl Arm {
         };
         Some(Self {
             server: Server::new(server),
-            bad: counter(bad).ok()?.to_owned(),
-            total: counter(total).ok()?.to_owned(),
+            bad: selector(bad)?.to_owned(),
+            total: selector(total)?.to_owned(),
             canary: probe.changed,
         })
     }
@@ -84,7 +85,8 @@ struct Past {
 impl Past {
     fn teaches(&self, ahead: &Ahead, now: i64) -> Learned {
         let minutes = DAY_MS / MINUTE_MS;
-        let quiet = self.intervals(now - DAY_MS, MINUTE_MS, minutes);
+        let opened = ahead.opened.as_millisecond().min(now);
+        let quiet = self.intervals(opened - DAY_MS, MINUTE_MS, minutes);
         let batch = usize::try_from(BATCH_MS / MINUTE_MS).unwrap_or(1);
         // Minutes before the first that was scraped teach nothing.
         let seen = |sample: &Sample| sample.canary.seen() || sample.control.is_some();
@@ -93,12 +95,17 @@ impl Past {
         Learned {
             dispersion: dispersion(&quiet[first..], batch),
             split: split(&quiet),
-            forecast: alone.then(|| self.forecast(ahead, now)).flatten(),
+            forecast: alone.then(|| self.forecast(ahead, opened, now)).flatten(),
             ..Learned::default()
         }
     }
 
-    fn forecast(&self, ahead: &Ahead, now: i64) -> Option<baton_core::watch::Forecast> {
+    fn forecast(
+        &self,
+        ahead: &Ahead,
+        opened: i64,
+        now: i64,
+    ) -> Option<baton_core::watch::Forecast> {
         let step = i64::try_from(ahead.look.as_millis()).ok()?.max(1);
         let before = (BEFORE_MS / step).max(1);
         let during = i64::from(ahead.looks);
@@ -109,18 +116,20 @@ impl Past {
             let intervals = self.intervals(start, step, n);
             intervals.into_iter().map(|sample| sample.canary).collect()
         };
+        // The first day whose same hours were over when the run was opened.
+        let first = 1 + (now + during * step - opened - 1).max(0) / DAY_MS;
         let mut days = Vec::new();
-        for ago in 1..=DAYS_MOST {
-            let start = now - ago * DAY_MS - before * step;
-            let mut all = counts(start, before + during);
-            let during = all.split_off(usize::try_from(before).ok()?);
-            let (known, before) = (all.iter().chain(&during).any(|c| c.seen()), all);
-            if !known {
+        for ago in (first..).take(DAYS_MOST) {
+            let day = Day {
+                before: counts(opened - ago * DAY_MS - before * step, before),
+                during: counts(now - ago * DAY_MS, during),
+            };
+            if !day.before.iter().chain(&day.during).any(|c| c.seen()) {
                 break;
             }
-            days.push(Day { before, during });
+            days.push(day);
         }
-        forecast(&counts(now - before * step, before), &days, ahead.alpha)
+        forecast(&counts(opened - before * step, before), &days, ahead.alpha)
     }
 
     /// What each of `n` intervals gave, all of them nothing when it cannot be read.
@@ -188,7 +197,113 @@ fn differences(series: &[Series], (start, step): (i64, i64), n: usize) -> Vec<f6
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::mpsc::{self, Receiver};
+
+    use baton_core::time::Duration as Span;
+
     use super::*;
+
+    const OPENED: i64 = 1_792_000_000;
+    const WATCHED: i64 = OPENED + 2_100;
+
+    /// Answers one range query: one of the thousand requests of a second fails, and a
+    /// hundred of them since the run was opened. Gives back until when it was asked.
+    fn answer(mut stream: TcpStream) -> Option<f64> {
+        let mut reader = BufReader::new(stream.try_clone().ok()?);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            let _length = reader.read_line(&mut line).ok()?;
+            let line = line.trim().to_ascii_lowercase();
+            if let Some(bytes) = line.strip_prefix("content-length:") {
+                length = bytes.trim().parse().ok()?;
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let body = String::from_utf8(body).ok()?;
+        let field = |name: &str| {
+            let mut pairs = body.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+        };
+        let number = |name: &str| field(name)?.parse::<f64>().ok();
+        let (start, end, step) = (number("start")?, number("end")?, number("step")?);
+        let bad = field("query")? == "bad";
+        let counted = |at: f64| match bad {
+            true => at - 1e9 + 99.0 * (at - OPENED as f64).max(0.0),
+            false => 1000.0 * (at - 1e9),
+        };
+        let points = (0..=((end - start) / step).round() as u32).map(|i| {
+            let at = start + step * f64::from(i);
+            format!("[{at:.3},\"{}\"]", counted(at))
+        });
+        let points = points.collect::<Vec<_>>().join(",");
+        let said = format!(
+            "{{\"status\":\"success\",\"data\":{{\"resultType\":\"matrix\",\"result\":[{{\"metric\":{{}},\"values\":[{points}]}}]}}}}"
+        );
+        let head = format!("connection: close\r\ncontent-length: {}", said.len());
+        write!(stream, "HTTP/1.1 200 OK\r\n{head}\r\n\r\n{said}").ok()?;
+        Some(end)
+    }
+
+    fn serve() -> (String, Receiver<f64>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (asked, until) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if let Some(end) = answer(stream)
+                    && asked.send(end).is_err()
+                {
+                    break;
+                }
+            }
+        });
+        (url, until)
+    }
+
+    #[test]
+    fn a_watch_learns_nothing_from_the_time_of_the_change_itself() {
+        let (server, until) = serve();
+        let probe = Probe {
+            measure: "m".into(),
+            host: "h".into(),
+            changed: true,
+            asked: Asked::Queries {
+                server,
+                bad: "bad".to_owned(),
+                total: "total".to_owned(),
+            },
+            every: Span::from_secs(15),
+        };
+        let at = |second| Timestamp::from_second(second).unwrap();
+        // Some minutes after it was opened, and after a night in which it was frozen.
+        for watched in [WATCHED, WATCHED + 100_000] {
+            let ahead = Ahead {
+                probes: [probe.clone()].into(),
+                look: Span::from_secs(15),
+                looks: 40,
+                alpha: 0.01,
+                opened: at(OPENED),
+            };
+            let learned = learn(&ahead, at(watched)).remove("m").unwrap();
+            let forecast = learned.forecast.unwrap();
+            for share in &forecast.shares {
+                assert!((share - 0.001).abs() < 1e-4, "{share}");
+            }
+            assert_eq!(learned.dispersion, Some(1.0));
+            let latest = until.try_iter().fold(0.0, f64::max);
+            assert!(
+                latest > OPENED as f64 - 1.0 && latest <= OPENED as f64,
+                "{latest}"
+            );
+        }
+    }
 
     #[test]
     fn the_split_is_that_of_the_time_in_which_both_sides_had_traffic() {

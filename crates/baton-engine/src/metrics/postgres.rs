@@ -1,17 +1,17 @@
 //! Two counters of a PostgreSQL database: bad ones, and all.
 //!
 //! Asked over `psql` from where Baton runs, in a session that writes nothing and
-//! takes 5 s a statement at most. The password stands in no argument, no statement
-//! becomes shell, and no error repeats a secret.
+//! takes 5 s a statement at most. User and password stand in no argument, no statement
+//! becomes shell, and no error repeats a secret. Rows that are gone are no new ones: a
+//! count that fell is trouble.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use baton_core::run::order::{self, filled_from};
-use baton_core::watch::Counts;
+use baton_core::run::order;
 
-use super::{Reading, gained};
+use super::{Fall, Reading, Tally, count};
 use crate::collect::{Limits, run_here, session};
 use crate::secret::{Masker, resolve};
 use crate::shell::ssh::quote;
@@ -31,7 +31,7 @@ pub struct Database {
     folder: PathBuf,
     /// The secrets of its address, until it refuses them.
     secrets: Option<Secrets>,
-    last: Option<[f64; 2]>,
+    tally: Tally,
 }
 
 /// Values that cannot be printed.
@@ -51,25 +51,22 @@ impl Database {
             asked,
             folder,
             secrets: None,
-            last: None,
+            tally: Tally::new(Fall::Gone),
         }
     }
 
     /// What was counted since the last time; nothing the first time.
     ///
     /// # Errors
-    /// Says why the database gave no two numbers.
+    /// Says why the database gave no two numbers, or none that tell what is new.
     pub fn read(&mut self) -> Result<Reading, String> {
         let now = self.numbers();
         if now.is_err() {
             // A password may have been changed meanwhile.
             self.secrets = None;
         }
-        let now = now?;
-        let last = self.last.replace(now).unwrap_or(now);
-        let [bad, total] = [0, 1].map(|at| gained(last[at], now[at]).round() as u64);
         Ok(Reading {
-            counts: Counts::new(bad, total),
+            counts: self.tally.gains(now?)?,
             ..Reading::default()
         })
     }
@@ -80,7 +77,7 @@ impl Database {
             None => self.resolved()?,
         };
         let secrets = &self.secrets.insert(secrets).0;
-        let (open, mut vars) = session(&filled_from(&self.asked.url, secrets))?;
+        let (open, mut vars) = session(&self.asked.url, secrets)?;
         if let Some(options) = vars.get_mut("PGOPTIONS") {
             // In one snapshot: what is counted twice is counted at one moment.
             options.push_str(" -c default_transaction_isolation=repeatable\\ read");
@@ -134,10 +131,7 @@ fn answer(said: &str) -> Result<[f64; 2], String> {
     if word != "yes" {
         return Err(first);
     }
-    let numbers = said.split_whitespace().map(|word| {
-        let number = word.parse::<f64>().ok();
-        number.filter(|number| number.is_finite() && *number >= 0.0)
-    });
+    let numbers = said.split_whitespace().map(count);
     match numbers.collect::<Option<Vec<f64>>>().as_deref() {
         Some([bad, total]) => Ok([*bad, *total]),
         _ => Err(format!("its statements do not give a number each: {first}")),

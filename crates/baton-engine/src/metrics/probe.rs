@@ -138,18 +138,29 @@ impl Target {
     }
 }
 
+/// No time at all is no time limit that can be set.
+const LEAST: Duration = Duration::from_millis(1);
+
 fn connect(address: &str, timeout: Duration) -> Result<Answer, String> {
     let began = Instant::now();
     let found = address.to_socket_addrs();
-    let mut found = found.map_err(|_| "not a `tcp://HOST:PORT` whose host is known".to_owned())?;
-    let at = found.next().ok_or("the host's name is not known")?;
-    let _connection = TcpStream::connect_timeout(&at, timeout)
-        .map_err(|error| format!("no connection: {error}"))?;
-    Ok(Answer {
-        status: None,
-        took: began.elapsed(),
-        off_s: None,
-    })
+    let found = found.map_err(|_| "not a `tcp://HOST:PORT` whose host is known".to_owned())?;
+    let mut why = "the host's name is not known".to_owned();
+    // A name may stand for addresses of which only some are listened on.
+    for at in found {
+        let left = timeout.saturating_sub(began.elapsed());
+        match TcpStream::connect_timeout(&at, left.max(LEAST)) {
+            Ok(_connection) => {
+                return Ok(Answer {
+                    status: None,
+                    took: began.elapsed(),
+                    off_s: None,
+                });
+            }
+            Err(error) => why = format!("no connection: {error}"),
+        }
+    }
+    Err(why)
 }
 
 fn agent(timeout: Duration) -> Agent {

@@ -1,10 +1,14 @@
 //! Counters of a Prometheus server (HTTP API v1, <https://prometheus.io/docs/prometheus/latest/querying/api/>).
 //!
-//! A query without `$step` selects raw counters: every sample since the last
-//! reading is fetched, series by series, and a counter that fell has begun anew.
-//! A series that appears while it is watched belongs to a process that began
-//! meanwhile, and counts from 0. A query with `$step` is an expression: it is
-//! evaluated at the end of every step, and its values are added up.
+//! Of a plain selector every sample since the last reading is fetched, series by
+//! series, and a counter that fell has begun anew. A series that appears while it is
+//! watched belongs to a process that began meanwhile, and counts from 0. Any other
+//! query is an expression: it is evaluated at the end of every step, and its values
+//! are added up. Two queries are asked at one time and both taken in, or neither: what
+//! could not be read is read with the next reading.
+//!
+//! Bad ones whose series are gone while all go on are no healthy ones. Series that never
+//! were are: most programs tell of errors only when there has been one.
 //!
 //! All times are the server's own; one whose clock is far off is not believed. Answers are bounded
 //! in size and time, redirects are not followed, and no error repeats the
@@ -14,13 +18,14 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::time::Duration;
 
-use baton_core::watch::query::counter;
+use baton_core::watch::query::selector;
 use baton_core::watch::{Counts, Trouble};
 use jiff::Timestamp;
 use serde_json::Value;
 use ureq::Agent;
 
-use super::{Reading, Times, gained, skew, unread};
+use super::buckets::spread;
+use super::{Reading, counted, gained, skew, unread};
 
 /// How long the server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,13 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const ANSWER_MOST: u64 = 16 * 1024 * 1024;
 /// How far back samples are fetched that may have come late, in seconds.
 const LATE: f64 = 300.0;
+/// How much later than it is dated a scrape may come in, in seconds: Prometheus waits
+/// that long for a slow one, if nobody says otherwise.
+const SETTLE: f64 = 10.0;
 /// How far back at most, after a long silence: an hour.
 const BACK_MOST: f64 = 3600.0;
 /// The most of the server's own words that an error repeats.
 const SAID_MOST: usize = 200;
 
 /// The labels of a series.
-type Labels = BTreeMap<String, String>;
+pub(super) type Labels = BTreeMap<String, String>;
 /// A series: its labels, and its samples by their time in seconds.
 pub(super) type Series = (Labels, Vec<(f64, f64)>);
 
@@ -70,10 +78,19 @@ impl Server {
         time.ok_or_else(|| unread("it does not say what time it is".to_owned()))
     }
 
-    /// All samples of what a selector selects, in the last so many seconds.
-    fn raw(&self, selector: &str, seconds: f64) -> Result<Vec<Series>, Trouble> {
+    /// All samples of what a selector selects, in so many seconds before `at`.
+    fn raw(&self, selector: &str, at: f64, seconds: f64) -> Result<Vec<Series>, Trouble> {
         let query = format!("{selector}[{}s]", seconds.ceil());
-        all(&self.ask("query", &[("query", &query)])?).map_err(unread)
+        let time = format!("{at:.3}");
+        let said = self.ask("query", &[("query", &query), ("time", &time)])?;
+        all(&said).map_err(unread)
+    }
+
+    /// Whether an expression has a value at this time.
+    fn any(&self, query: &str, at: f64) -> Result<bool, Trouble> {
+        let time = format!("{at:.3}");
+        let said = self.ask("query", &[("query", query), ("time", &time)])?;
+        Ok(said["result"].as_array().is_some_and(|all| !all.is_empty()))
     }
 
     /// An expression at `from`, and every `step` after it until `to`.
@@ -150,7 +167,7 @@ fn why(error: &ureq::Error) -> String {
 /// The series of a matrix; samples that are no numbers are left out.
 fn all(data: &Value) -> Result<Vec<Series>, String> {
     if data["resultType"] != "matrix" {
-        return Err("the query selects no series: without `$step` it is a plain selector, as `http_requests_total{job=\"shop\"}`".to_owned());
+        return Err("the query selects no series".to_owned());
     }
     let series = data["result"].as_array().map_or(&[][..], Vec::as_slice);
     let read = series.iter().map(|series| {
@@ -168,39 +185,58 @@ fn all(data: &Value) -> Result<Vec<Series>, String> {
 }
 
 /// One query, and how far it was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Query {
     text: String,
     /// The distance of its points in seconds, when it is an expression.
     step: Option<f64>,
     /// The last sample of each series, of raw counters.
     last: BTreeMap<Labels, (f64, f64)>,
+    /// Whether it ever selected something.
+    found: bool,
+}
+
+/// What a query gave since the last reading.
+struct Gains {
+    /// What each series gained.
+    series: Vec<(Labels, f64)>,
+    /// Whether there was anything new, be it that nothing was gained.
+    new: bool,
+}
+
+impl Gains {
+    fn sum(&self) -> f64 {
+        self.series.iter().map(|(_, gain)| gain).sum()
+    }
 }
 
 impl Query {
-    fn new(text: &str, step: Option<f64>) -> Self {
+    /// The core writes a step into an expression as so many seconds.
+    fn new(text: &str, every: Duration) -> Self {
         // `sum(increase(COUNTER[5m]))` is read as its counter: `increase` extrapolates,
         // and forgets what a series counted before its first sample.
-        let counter = counter(text).ok().filter(|counter| is_plain(counter));
+        let counter = selector(text);
         Self {
             text: counter.unwrap_or(text).to_owned(),
-            step: step.filter(|_| counter.is_none()),
+            step: counter
+                .is_none()
+                .then(|| every.as_secs_f64().max(1.0).ceil()),
             last: BTreeMap::new(),
+            found: false,
         }
     }
 
-    /// What each series gained from `since` to `now`; `None`: nothing is read yet,
-    /// and this is where it begins.
-    fn gains(
-        &mut self,
+    /// What there is from `since` to `now`; `None`: nothing is read yet, and this is
+    /// where it begins.
+    fn fetched(
+        &self,
         server: &Server,
         since: Option<f64>,
         now: f64,
-    ) -> Result<Vec<(Labels, f64)>, Trouble> {
+    ) -> Result<Vec<Series>, Trouble> {
         let Some(step) = self.step else {
             let back = since.map_or(0.0, |since| now - since).clamp(0.0, BACK_MOST) + LATE;
-            let found = server.raw(&self.text, back)?;
-            return Ok(self.raw_gains(found, since));
+            return server.raw(&self.text, now, back);
         };
         let boundary = |at: f64| (at / step).floor() * step;
         let (from, to) = (boundary(since.unwrap_or(now)), boundary(now));
@@ -208,21 +244,35 @@ impl Query {
             return Ok(Vec::new());
         }
         let from = from.max(to - BACK_MOST);
-        let found = server.steps(&self.text, from + step, to, step)?;
-        let sums = found
-            .into_iter()
-            .map(|(labels, samples)| (labels, samples.iter().map(|(_, value)| value).sum()));
-        Ok(sums.collect())
+        server.steps(&self.text, from + step, to, step)
     }
 
-    fn raw_gains(&mut self, found: Vec<Series>, since: Option<f64>) -> Vec<(Labels, f64)> {
-        let mut gains = Vec::new();
+    /// Takes in what was fetched.
+    fn take(&mut self, found: Vec<Series>, since: Option<f64>) -> Gains {
+        self.found |= !found.is_empty();
+        if self.step.is_none() {
+            return self.raw_gains(found, since);
+        }
+        let sums = found
+            .iter()
+            .map(|(labels, samples)| (labels.clone(), samples.iter().map(|(_, v)| v).sum()));
+        Gains {
+            series: sums.collect(),
+            new: found.iter().any(|(_, samples)| !samples.is_empty()),
+        }
+    }
+
+    fn raw_gains(&mut self, found: Vec<Series>, since: Option<f64>) -> Gains {
+        let mut gains = Gains {
+            series: Vec::new(),
+            new: false,
+        };
         for (labels, samples) in found {
             let known = self.last.get(&labels).copied();
             // One that was there before it was watched begins where it stands.
             let mut last = match (known, since, samples.first()) {
                 (Some(last), _, _) => last,
-                (None, Some(since), Some((at, _))) if *at > since => (since, 0.0),
+                (None, Some(since), Some((at, _))) if *at > since - SETTLE => (0.0, 0.0),
                 _ => samples.last().copied().unwrap_or_default(),
             };
             let mut gain = 0.0;
@@ -230,12 +280,31 @@ impl Query {
                 if at > last.0 {
                     gain += gained(last.1, value);
                     last = (at, value);
+                    gains.new = true;
                 }
             }
             let _before = self.last.insert(labels.clone(), last);
-            gains.push((labels, gain));
+            gains.series.push((labels, gain));
         }
         gains
+    }
+
+    /// Whether nothing is selected any more at this time, of something that was.
+    fn gone(&self, server: &Server, now: f64) -> Result<bool, Trouble> {
+        match self.step {
+            Some(_) => Ok(self.found),
+            None => Ok(self.found && !server.any(&self.text, now)?),
+        }
+    }
+
+    /// Whether a selector selected something in the last hour: what it selected before
+    /// a change may be gone with the process that the change ended.
+    fn look_back(&mut self, server: &Server, now: f64) -> Result<(), Trouble> {
+        if self.step.is_none() && !self.found {
+            let hour = format!("count_over_time({}[{BACK_MOST}s])", self.text);
+            self.found = server.any(&hour, now)?;
+        }
+        Ok(())
     }
 }
 
@@ -254,12 +323,11 @@ enum Asked {
 }
 
 impl Counters {
-    /// Two queries; expressions when `step` says how far apart their points are.
+    /// Two queries; the points of one that is no selector are `every` so far apart.
     pub fn ratio(server: &str, bad: &str, total: &str, every: Duration) -> Self {
-        let query = |text: &str| Query::new(text, step(text, every));
         let asked = Asked::Ratio {
-            bad: query(bad),
-            total: query(total),
+            bad: Query::new(bad, every),
+            total: Query::new(total, every),
         };
         Self::of(server, asked)
     }
@@ -267,7 +335,7 @@ impl Counters {
     /// The buckets of a histogram, told by their label `le` in seconds.
     pub fn buckets(server: &str, buckets: &str, slower_than: Duration, every: Duration) -> Self {
         let asked = Asked::Buckets {
-            buckets: Query::new(buckets, step(buckets, every)),
+            buckets: Query::new(buckets, every),
             slower_than_ms: slower_than.as_secs_f64() * 1000.0,
         };
         Self::of(server, asked)
@@ -291,20 +359,21 @@ impl Counters {
         let (server, since) = (&self.server, self.since);
         let reading = match &mut self.asked {
             Asked::Ratio { bad, total } => {
-                let [bad, total] = [
-                    bad.gains(server, since, now)?,
-                    total.gains(server, since, now)?,
-                ]
-                .map(|gains| gains.iter().map(|(_, gain)| gain).sum::<f64>());
+                let (mut bad_then, mut total_then) = (bad.clone(), total.clone());
+                let counts = both((&mut bad_then, &mut total_then), server, since, now)?;
+                (*bad, *total) = (bad_then, total_then);
                 Reading {
-                    counts: Counts::new(bad.round() as u64, total.round() as u64),
+                    counts,
                     ..Reading::default()
                 }
             }
             Asked::Buckets {
                 buckets,
                 slower_than_ms,
-            } => spread(&buckets.gains(server, since, now)?, *slower_than_ms).map_err(unread)?,
+            } => {
+                let found = buckets.fetched(server, since, now)?;
+                spread(&buckets.take(found, since).series, *slower_than_ms).map_err(unread)?
+            }
         };
         // What an expression has not reached yet is read with the next step.
         self.since = Some(now);
@@ -323,7 +392,7 @@ impl Counters {
         };
         for (name, query) in queries {
             let found = match query.step {
-                None => self.server.raw(&query.text, LATE)?,
+                None => self.server.raw(&query.text, now, LATE)?,
                 Some(step) => self.server.steps(&query.text, now - LATE, now, step)?,
             };
             if found.iter().all(|(_, samples)| samples.is_empty()) {
@@ -341,70 +410,47 @@ impl Counters {
     }
 }
 
-/// The core writes a step into a query as so many seconds; a plain selector has
-/// no range and no function.
-fn step(text: &str, every: Duration) -> Option<f64> {
-    (!is_plain(text)).then(|| every.as_secs_f64().max(1.0).ceil())
-}
-
-fn is_plain(text: &str) -> bool {
-    // Brackets in the value of a label are none of the expression.
-    let mut parts = text.split('"').step_by(2);
-    parts.all(|part| !part.contains(['(', '[', '+', '-', '*', '/']) && !part.contains(" or "))
-}
-
-/// The gains of buckets that count everything up to their bound, as times.
-fn spread(gains: &[(Labels, f64)], slower_than_ms: f64) -> Result<Reading, String> {
-    let mut upto: BTreeMap<u64, f64> = BTreeMap::new();
-    for (labels, gain) in gains {
-        let le = labels.get("le").and_then(|le| le.parse::<f64>().ok());
-        let Some(le) = le.filter(|le| *le >= 0.0) else {
-            return Err("a bucket has no label `le` that is a number".to_owned());
-        };
-        // The bits of numbers that are not negative are in their order.
-        let key = (le * 1000.0).to_bits();
-        *upto.entry(key).or_default() += gain;
-    }
-    let (bounds, cumulative): (Vec<f64>, Vec<f64>) = upto
+/// Leaves what is newer than all of `total`, or than the same series there, to the next
+/// reading.
+fn hold_back(bad: &mut Vec<Series>, total: &[Series]) {
+    let newest = |samples: &[(f64, f64)]| samples.last().map_or(0.0, |(at, _)| *at);
+    let all = total.iter().map(|(_, samples)| newest(samples));
+    let all = all.fold(0.0, f64::max);
+    let each: BTreeMap<&Labels, f64> = total
         .iter()
-        .map(|(bits, gain)| (f64::from_bits(*bits), *gain))
-        .unzip();
-    let Some(all) = cumulative
-        .last()
-        .filter(|_| bounds.last() == Some(&f64::INFINITY))
-    else {
-        return match gains {
-            [] => Ok(Reading::default()),
-            _ => Err(
-                "the buckets have none for `le=\"+Inf\"`, so nobody knows how many there were"
-                    .to_owned(),
-            ),
-        };
-    };
-    // What lies beyond the first bound that is not below the limit was surely slower.
-    let limit = bounds.iter().position(|bound| *bound >= slower_than_ms);
-    let limit = limit.filter(|at| bounds[*at].is_finite());
-    let Some(limit) = limit else {
-        return Err(format!(
-            "no bucket reaches the limit of {slower_than_ms} ms"
+        .map(|(labels, samples)| (labels, newest(samples)))
+        .collect();
+    for (labels, samples) in bad.iter_mut() {
+        let upto = each.get(labels).copied().unwrap_or(all);
+        samples.retain(|(at, _)| *at <= upto);
+    }
+    bad.retain(|(_, samples)| !samples.is_empty());
+}
+
+/// How many were bad, of how many.
+fn both(
+    (bad, total): (&mut Query, &mut Query),
+    server: &Server,
+    since: Option<f64>,
+    now: f64,
+) -> Result<Counts, Trouble> {
+    // A scrape may come in between: what `total` has, `bad` fetched after it has too.
+    let all = total.fetched(server, since, now)?;
+    let mut found = bad.fetched(server, since, now)?;
+    if bad.step.is_none() && total.step.is_none() {
+        hold_back(&mut found, &all);
+    }
+    let (bad_gains, gains) = (bad.take(found, since), total.take(all, since));
+    if since.is_none() {
+        bad.look_back(server, now)?;
+    } else if gains.new && !bad_gains.new && bad.gone(server, now)? {
+        return Err(unread(
+            "`bad` had data before and finds none now, while `total` goes on: export the \
+             counter as 0 from the start, or mend the query"
+                .to_owned(),
         ));
-    };
-    let slow = (all - cumulative[limit]).max(0.0);
-    let mut before = 0.0;
-    let counts = cumulative.iter().map(|upto| {
-        let n = (upto - before).max(0.0).round() as u64;
-        before = before.max(*upto);
-        n
-    });
-    let counts = counts.collect();
-    Ok(Reading {
-        counts: Counts::new(slow.round() as u64, all.round() as u64),
-        times: Some(Times {
-            bounds: bounds[..bounds.len() - 1].to_vec(),
-            counts,
-        }),
-        ..Reading::default()
-    })
+    }
+    counted(bad_gains.sum(), gains.sum()).map_err(unread)
 }
 
 #[cfg(test)]
@@ -423,9 +469,9 @@ mod tests {
     #[test]
     fn raw_counters_lose_and_double_nothing() {
         let (a, b) = (labels(&[("i", "a")]), labels(&[("i", "b")]));
-        let mut query = Query::new("x", None);
+        let mut query = Query::new("x", Duration::ZERO);
         let gains = |query: &mut Query, series: Vec<Series>, since| {
-            let gains = query.raw_gains(series, since);
+            let gains = query.raw_gains(series, since).series;
             gains.into_iter().map(|(_, gain)| gain).collect::<Vec<_>>()
         };
         // Where it begins.
@@ -442,43 +488,31 @@ mod tests {
         let found = vec![(b.clone(), vec![(5.0, 7.0), (6.0, 9.0)])];
         assert_eq!(gains(&mut query, found, Some(4.5)), [9.0]);
         let old = labels(&[("i", "c")]);
-        let found = vec![(old, vec![(1.0, 70.0), (6.0, 90.0)])];
-        assert_eq!(gains(&mut query, found, Some(4.5)), [0.0]);
+        let found = vec![(old, vec![(1.0, 70.0), (26.0, 90.0)])];
+        assert_eq!(gains(&mut query, found, Some(24.5)), [0.0]);
+        // A first sample that came in a little after the last reading is new all the same.
+        let found = vec![(labels(&[("i", "d")]), vec![(24.0, 3.0)])];
+        assert_eq!(gains(&mut query, found, Some(24.5)), [3.0]);
     }
 
     #[test]
-    fn buckets_become_times_and_slow_ones() {
-        let gains = |pairs: &[(&str, f64)]| {
-            pairs
-                .iter()
-                .map(|(le, n)| (labels(&[("le", le)]), *n))
-                .collect::<Vec<_>>()
-        };
-        let all = gains(&[("0.1", 3.0), ("0.3", 7.0), ("1", 9.0), ("+Inf", 10.0)]);
-        let reading = spread(&all, 300.0).unwrap();
-        assert_eq!(reading.counts, Counts::new(3, 10));
-        assert_eq!(
-            reading.times.unwrap(),
-            Times {
-                bounds: vec![100.0, 300.0, 1000.0],
-                counts: vec![3, 4, 2, 1]
-            }
+    fn bad_ones_of_a_scrape_that_all_do_not_have_yet_wait_for_it() {
+        let (a, b, c) = (
+            labels(&[("i", "a")]),
+            labels(&[("i", "b")]),
+            labels(&[("i", "c")]),
         );
-        // Between two bounds only what is surely slower counts.
-        assert_eq!(spread(&all, 200.0).unwrap().counts, Counts::new(3, 10));
-        assert_eq!(spread(&all, 301.0).unwrap().counts, Counts::new(1, 10));
-        // Two hosts are added up.
-        let two = [all.clone(), all.clone()].concat();
-        assert_eq!(spread(&two, 300.0).unwrap().counts, Counts::new(6, 20));
-        assert_eq!(spread(&[], 300.0).unwrap(), Reading::default());
-        for (wrong, limit) in [
-            (gains(&[("0.1", 3.0)]), 100.0),
-            (gains(&[("x", 3.0), ("+Inf", 3.0)]), 100.0),
-            (gains(&[("-1", 3.0), ("+Inf", 3.0)]), 100.0),
-            (all, 2000.0),
-        ] {
-            assert!(spread(&wrong, limit).is_err(), "{wrong:?}");
-        }
+        let total = [
+            (a.clone(), vec![(1.0, 1.0), (2.0, 5.0)]),
+            (b.clone(), vec![(3.0, 1.0)]),
+        ];
+        let mut bad = vec![
+            (a.clone(), vec![(2.0, 5.0), (2.5, 6.0)]),
+            (b, vec![(3.5, 2.0)]),
+            (c.clone(), vec![(2.9, 1.0), (3.1, 1.0)]),
+        ];
+        hold_back(&mut bad, &total);
+        assert_eq!(bad, [(a, vec![(2.0, 5.0)]), (c, vec![(2.9, 1.0)])]);
     }
 
     #[test]
@@ -510,9 +544,11 @@ mod tests {
 
     #[test]
     fn a_selector_is_told_from_an_expression() {
-        let every = Duration::from_millis(7500);
-        assert_eq!(step("http_requests_total{code=~\"5..\"}", every), None);
-        assert_eq!(step("sum(increase(x[8s]))", every), Some(8.0));
-        assert_eq!(step("x or y", every), Some(8.0));
+        let step = |text| Query::new(text, Duration::from_millis(7500)).step;
+        assert_eq!(step("http_requests_total{code=~\"5..\"}"), None);
+        assert_eq!(step("x{job='shop-api',code=~'5..'}"), None);
+        assert_eq!(step("sum(increase(x{a=`b-c`}[8s]))"), None);
+        assert_eq!(step("sum(increase(x[8s])) or vector(0)"), Some(8.0));
+        assert_eq!(step("x or y"), Some(8.0));
     }
 }

@@ -12,9 +12,9 @@ use baton_core::id::{EnvName, HostName};
 use baton_core::run::state::{Asked, asked};
 use baton_core::time::Duration as Span;
 use baton_core::watch::{Counts, Sample, Trouble};
-use baton_engine::metrics::Arm;
 use baton_engine::metrics::counter::Counter;
 use baton_engine::metrics::prober::{Prober, Target, sees};
+use baton_engine::metrics::{Arm, Reading};
 use baton_engine::shell::Shell;
 use baton_engine::shell::ssh::Ssh;
 use tempfile::TempDir;
@@ -220,6 +220,27 @@ fn levels_are_told_however_they_are_written() {
         ("WARN slow", 1),
         ("level=info msg=\"error\"", 1),
         ("notice \\n error \u{e9}", 1),
+        (
+            "\u{1b}[2m2026-11-22\u{1b}[0m \u{1b}[31mERROR\u{1b}[0m shop: x",
+            2,
+        ),
+        ("\u{1b}[1;38;5;9mfatal\u{1b}[m", 2),
+        ("web-1  | \u{1b}[33m WARN\u{1b}[0m error", 1),
+        (r#"{"msg":"no error","level":"info"}"#, 1),
+        (r#"{"msg":"debug is off", "log.level" : "Error"}"#, 2),
+        (r#"{"log":"{\"msg\":\"info\",\"level\":\"error\"}\n"}"#, 2),
+        ("{'message': 'an error', 'levelname': 'INFO'}", 1),
+        ("GET /debug/vars level=error", 2),
+        ("msg=\"error\" lvl=debug", 0),
+        (r#"ts=1 severity="critical" msg=info"#, 2),
+        // A number is no word, and these are no keys.
+        (r#"{"level":50,"msg":"error"}"#, 2),
+        ("compressionlevel=error info", 2),
+        ("error: cannot set log level: debug", 2),
+        (
+            &format!(r#"{{"msg":"{}","level":"error"}}"#, "x".repeat(2000)),
+            2,
+        ),
         ("debug: error", 0),
         ("terror", 0),
         ("", 0),
@@ -307,4 +328,42 @@ fn needs_sqlite3_to_count_rows() {
     sql("insert into o values (1), (0), (0)");
     let sample = gather(&prober, |sample| sample.canary.total >= 3);
     assert_eq!(sample.canary, Counts::new(1, 3));
+
+    // What was removed is no new row, and what comes after it counts again.
+    let mut counter = site.counter();
+    assert_eq!(look(&mut counter), Counts::new(0, 0));
+    sql("delete from o where bad = 0; insert into o values (0)");
+    let why = counter.read().unwrap_err();
+    assert!(why.contains("fell from 2 of 5 to 2 of 3"), "{why}");
+    sql("insert into o values (1), (0)");
+    assert_eq!(look(&mut counter), Counts::new(1, 2));
+    // Nor is one that turned bad a new one, until there are as many new ones.
+    sql("update o set bad = 1");
+    assert!(
+        counter
+            .read()
+            .unwrap_err()
+            .contains("more bad ones than all: 2 of 0")
+    );
+}
+
+#[test]
+fn what_a_process_counts_begins_anew_and_what_a_journal_keeps_does_not() {
+    let command = Site::new("from: { command: cat said }");
+    let journal = Site::new("from: { output: cat said }");
+    let (mut counter, mut lines) = (command.counter(), journal.counter());
+    let mut both = |bad: usize, total: usize| {
+        command.write("said", &format!("{bad} {total}\n"));
+        let said = "error\n".repeat(bad) + &"fine\n".repeat(total - bad);
+        journal.write("said", &said);
+        let counts = |read: Result<Reading, String>| read.map(|reading| reading.counts);
+        (counts(counter.read()), counts(lines.read()))
+    };
+    let nothing = Ok(Counts::new(0, 0));
+    assert_eq!(both(5, 90), (nothing.clone(), nothing));
+    let (anew, gone) = both(1, 20);
+    assert_eq!(anew, Ok(Counts::new(1, 20)));
+    assert!(gone.is_err_and(|why| why.contains("fell from 5 of 90 to 1 of 20")));
+    let next = Ok(Counts::new(1, 10));
+    assert_eq!(both(2, 30), (next.clone(), next));
 }

@@ -10,6 +10,7 @@ mod explorer;
 mod judged;
 mod needs_aiosmtpd;
 mod needs_postgres;
+mod needs_prometheus;
 mod needs_sshd;
 mod needs_synapse;
 mod real;

@@ -304,16 +304,19 @@ fn nothing_is_written_and_what_refuses_is_a_status() {
     );
 }
 
+/// Whatever an address would take for a part of itself.
+const PASSWORD: &str = "canary/88?a@b:c%41#+==";
+
 /// A database of orders, and a guest whose password is a secret.
 fn orders() -> Server {
     let server = Server::new();
     server.sql("create table o (bad bool); insert into o values (true), (false)");
-    server.sql("create role guest login password 'canary-88'");
+    server.sql(&format!("create role guest login password '{PASSWORD}'"));
     server.sql("grant select, insert on o to guest");
     let hba = server.root.path().join("data/pg_hba.conf");
     fs::write(&hba, "local all shop trust\nlocal all all scram-sha-256\n").unwrap();
     server.sql("select pg_reload_conf()");
-    fs::write(server.root.path().join("word"), "canary%2D88\n").unwrap();
+    fs::write(server.root.path().join("word"), format!("{PASSWORD}\n")).unwrap();
     server
 }
 
@@ -341,8 +344,48 @@ fn a_measure_counts_rows() {
     server.sql("insert into o values (true), (false), (false)");
     assert_eq!(orders.read().unwrap().counts, Counts::new(1, 3));
     assert!(!format!("{orders:?}").contains("canary"));
-    server.sql("truncate o; insert into o values (true)");
-    assert_eq!(orders.read().unwrap().counts, Counts::new(1, 1));
+    // Rows that are gone, and one that is a bad one no more, are no new ones.
+    server.sql("truncate o; insert into o values (true), (true), (false)");
+    let why = orders.read().unwrap_err();
+    assert!(why.contains("fell from 2 of 5 to 2 of 3"), "{why}");
+    server.sql("update o set bad = false");
+    assert!(orders.read().is_err());
+    server.sql("insert into o values (true), (false)");
+    assert_eq!(orders.read().unwrap().counts, Counts::new(1, 2));
+    let mut swapped = counts(&server, "guest:$WORD@", ALL, BAD);
+    let why = swapped.read().unwrap_err();
+    assert!(why.contains("more bad ones than all: 5 of 1"), "{why}");
+}
+
+#[test]
+fn a_password_is_no_piece_of_the_address_in_parity_either() {
+    let server = orders();
+    let secrets = BTreeMap::from([("WORD".to_owned(), PASSWORD.to_owned())]);
+    let site = Site {
+        place: Place::Here(server.root.path()),
+        vars: &BTreeMap::new(),
+        secrets: &secrets,
+        folder: server.root.path(),
+        key: b"key",
+    };
+    let at = server.root.path().display();
+    for (address, read) in [
+        (format!("guest:$WORD@/postgres?host={at}"), true),
+        (format!("$WORD@/postgres?host={at}"), false),
+        (format!("guest@/postgres?host={at}&password=$WORD"), false),
+        (format!("guest:{PASSWORD}@/postgres?host={at}"), false),
+        ("guest@$WORD/postgres".to_owned(), false),
+    ] {
+        let asked = Collector::Postgres {
+            url: format!("postgres://{address}"),
+            data: Vec::new(),
+        };
+        let host = collect_within(site, &[asked], Limits::default());
+        let status = &host.layers["postgres"];
+        assert_eq!(status.is_ok(), read, "{address}: {status:?}");
+        let said = format!("{host:?}");
+        assert!(!said.contains("canary") && !said.contains("a@b"), "{said}");
+    }
 }
 
 #[test]

@@ -54,8 +54,9 @@ impl Default for Lines {
     }
 }
 
-/// The words by which a line says its level, and their rank. A line says it with
-/// the first such word within its first 256 bytes, in capitals or not.
+/// The words by which a line says its level, and their rank, in capitals or not. A
+/// line says it after a key, `level=` or `"level":` say, within its first 4,096 bytes,
+/// and one that has no such key with the first such word within its first 256.
 pub(crate) const LEVELS: [(&str, u8); 14] = [
     ("trace", 1),
     ("debug", 2),

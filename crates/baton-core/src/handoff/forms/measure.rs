@@ -9,6 +9,7 @@ use crate::handoff::yaml::{Kind, Node};
 use crate::id::MeasureId;
 use crate::time::Duration;
 use crate::watch::percent as percentage;
+use crate::watch::query::is_told;
 
 keys! {
     /// One success measure.
@@ -26,7 +27,7 @@ keys! {
         /// patterns of lines, two statements of SQL.
         ratio: Option<RatioForm>,
         /// The counters of a histogram's buckets, in seconds; needs `from: { prometheus: … }`.
-        histogram: Option<String>,
+        histogram: Option<At<String>>,
         /// Where it is counted.
         from: Option<FromForm>,
         /// What Baton asks itself, where there is no Prometheus.
@@ -109,7 +110,8 @@ impl Read for Limit {
 impl MeasureForm {
     /// The one source that is written, or a note.
     fn source(&mut self, node: &Node, reader: &mut Reader<'_>) -> Option<Source> {
-        let asked = (self.ratio.take(), self.histogram.take());
+        let histogram = self.histogram.take().map(|buckets| buckets.value);
+        let asked = (self.ratio.take(), histogram);
         let (code, trouble, next) = match (self.probe.take(), self.from.take(), asked) {
             (Some(ProbeForm { url, every }), None, (None, None)) => {
                 return Some(Source::Probe { url, every });
@@ -230,6 +232,7 @@ impl Read for Measure {
     fn read<'t>(node: &'t Node, reader: &mut Reader<'t>) -> Option<Self> {
         let mut form = MeasureForm::read(node, reader)?;
         questions(form.ratio.as_ref(), form.from.as_ref(), reader)?;
+        queries(&form, reader)?;
         let source = form.source(node, reader);
         if form.at_most.is_none() && form.worse_by.is_none() && form.quantile.is_none() {
             let says = format!(
@@ -305,6 +308,29 @@ fn questions(
                 let next = "write `level:` and one of trace, debug, info, warn, error and fatal";
                 return wrong(reader, "ratio", pattern.span, trouble, next);
             }
+        }
+    }
+    Some(())
+}
+
+/// `None` where nobody could tell what a query of Prometheus counts: the value of an
+/// expression that covers no step would be added up again with each reading.
+fn queries(form: &MeasureForm, reader: &mut Reader<'_>) -> Option<()> {
+    if form
+        .from
+        .as_ref()
+        .is_none_or(|from| from.prometheus.is_none())
+    {
+        return Some(());
+    }
+    let ratio = form.ratio.iter();
+    let ratio = ratio.flat_map(|ratio| [("ratio", &ratio.bad), ("ratio", &ratio.total)]);
+    let histogram = form.histogram.iter().map(|buckets| ("histogram", buckets));
+    for (key, query) in ratio.chain(histogram) {
+        if !is_told(&query.value) {
+            let trouble = "it is no plain selector, and no `$step` in it says what it covers";
+            let next = "write a selector as `x_total{job=\"shop\"}`, or `sum(increase(x_total[$step]))`; another expression covers `[$step]`";
+            return wrong(reader, key, query.span, trouble, next);
         }
     }
     Some(())

@@ -281,6 +281,22 @@ fn levels_and_limits() {
                 LEVELLED,
                 "    from: { log: app.log }\n    ratio: { bad: level:error, total: level:error }\n    at_most: 1%\n",
             ),
+            (
+                LEVELLED,
+                "    from: { prometheus: \"http://p:1\" }\n    ratio: { bad: \"a{c='5-x'}\", total: \"a or vector(0)\" }\n    at_most: 1%\n",
+            ),
+            (
+                LEVELLED,
+                "    from: { prometheus: \"http://p:1\" }\n    ratio: { bad: 'sum(a) + sum(b)', total: c }\n    at_most: 1%\n",
+            ),
+            (
+                LEVELLED,
+                "    from: { prometheus: \"http://p:1\" }\n    ratio: { bad: 'sum(increase(a[$step])) or vector(0)', total: 'sum(rate(c[5m])) by (d)' }\n    at_most: 1%\n",
+            ),
+            (
+                LEVELLED,
+                "    from: { prometheus: \"http://p:1\" }\n    histogram: a_bucket / 2\n    quantile: { p95: 300ms }\n",
+            ),
         ],
         expect_file!["../testdata/notes/levels.txt"],
     );

@@ -19,6 +19,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// its numbers are what came in between. Those of any other only grow.
 pub const MARK: &str = "BATON_MARK";
 
+/// The variable of an order whose numbers count what is kept, rows or the lines of a
+/// journal: they never fall unless some of it is removed or changed.
+pub const KEPT: &str = "BATON_KEPT";
+
 /// How many lines of its input fit a pattern. `grep` ends with 1 when none does.
 const MATCHING: &str = r#"LC_ALL=C
 export LC_ALL
@@ -30,17 +34,28 @@ matching() {
 }
 "#;
 
-/// The level a line says first; see [`LEVELS`].
+/// The level of a line, colours left out: the one after a key such as `level=` or
+/// `"level":` (also where JSON stands in JSON), and in a line without one the one it
+/// says first; see [`LEVELS`]. For any awk of POSIX.
 const BY_LEVEL: &str = r#"BEGIN {
   n = split("@levels@", all, " ")
   for (i = 1; i <= n; i++) { split(all[i], one, "="); rank[one[1]] = one[2] + 0 }
 }
-{
-  n = split(tolower(substr($0, 1, 256)), words, /[^a-z0-9]+/)
-  for (i = 1; i <= n; i++) if (words[i] in rank) {
-    if (rank[words[i]] >= rank[least]) count++
-    break
+function level(line,   rest, word, words, i, n) {
+  rest = line
+  while (match(rest, /(^|[^a-z0-9])(log_?level|level|level_?name|lvl|severity|severity_?text)(=\\*["']?|\\*["'][ \t]*:[ \t]*\\*["']?)[a-z]+/)) {
+    word = substr(rest, RSTART, RLENGTH)
+    sub(/^.*[^a-z]/, "", word)
+    if (word in rank) return rank[word]
+    rest = substr(rest, RSTART + RLENGTH)
   }
+  n = split(substr(line, 1, 256), words, /[^a-z0-9]+/)
+  for (i = 1; i <= n; i++) if (words[i] in rank) return rank[words[i]]
+  return 0
+}
+{
+  gsub(/\033\[[0-9;:?]*[A-Za-z]/, "")
+  if (level(tolower(substr($0, 1, 4096))) >= rank[least]) count++
 }
 END { print count + 0 }
 "#;
@@ -129,6 +144,7 @@ pub fn counter(plan: &Plan, counter: &Counter, host: &HostName) -> Order {
         Counter::Output { run, lines } => {
             let mut given = matching(lines);
             given.push(("BATON_SAYS", run.clone()));
+            given.push((KEPT, "lines".to_owned()));
             reading(plan, host, format!("{MATCHING}{OUTPUT}"), run, given)
         }
         Counter::Sqlite { path, bad, total } => {
@@ -136,6 +152,7 @@ pub fn counter(plan: &Plan, counter: &Counter, host: &HostName) -> Order {
                 ("BATON_DATABASE", filled(path, plan, host)),
                 ("BATON_BAD", bad.clone()),
                 ("BATON_TOTAL", total.clone()),
+                (KEPT, "rows".to_owned()),
             ];
             reading(plan, host, SQLITE.to_owned(), "", given)
         }

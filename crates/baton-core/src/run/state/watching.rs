@@ -98,6 +98,9 @@ pub struct Ahead {
     pub looks: u32,
     /// The chance of a false alarm that one measure may spend.
     pub alpha: f64,
+    /// When the run was opened: only what was before speaks of a time without the
+    /// change, however late the watch begins, and in whichever leg.
+    pub opened: Timestamp,
 }
 
 impl State {
@@ -256,6 +259,7 @@ impl State {
             look,
             looks,
             alpha: terms.false_alarm / measures.len() as f64,
+            opened: self.opened_at,
         })
     }
 
