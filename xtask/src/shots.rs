@@ -27,7 +27,7 @@ const SCREENS: [(&str, &str); 9] = [
     ("check", "baton check --now"),
     ("status", "baton status"),
     ("explain", "baton explain parity.unexplained"),
-    ("next", "baton next"),
+    ("next", "baton next --as omar"),
     ("demo", "baton demo"),
 ];
 

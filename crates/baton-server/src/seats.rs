@@ -17,6 +17,8 @@ const SEAT: Duration = Duration::from_secs(6);
 /// How long somebody may be away before the room is told: a page that is loaded
 /// again is nobody's leaving.
 const AWAY: Duration = Duration::from_secs(10);
+/// How long a page that was closed keeps its seat: long enough to be loaded again.
+const RELOAD: Duration = Duration::from_secs(3);
 /// The most pages one person may sit at.
 const PAGES_MOST: usize = 16;
 
@@ -68,7 +70,7 @@ impl Seats {
         Ok(())
     }
 
-    /// A page is closed, or nobody sees it any more.
+    /// A page is closed, loaded again, or nobody sees it any more.
     pub(crate) fn leave(
         &mut self,
         desk: &mut Desk,
@@ -81,7 +83,11 @@ impl Seats {
         };
         if let Some((epoch, _)) = sitting.pages.remove(&page) {
             let name = format!("{}{who}/page-{page}", desk.seat(""));
-            desk.log.release(&name, epoch)?;
+            match desk.log.renew(&name, epoch, Timestamp::now(), RELOAD) {
+                // Another server of this ledger keeps it.
+                Err(StoreError::Fenced) => {}
+                left => left?,
+            }
         }
         Ok(())
     }

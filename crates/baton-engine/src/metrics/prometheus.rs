@@ -446,7 +446,7 @@ fn both(
     } else if gains.new && !bad_gains.new && bad.gone(server, now)? {
         return Err(unread(
             "`bad` had data before and finds none now, while `total` goes on: export the \
-             counter as 0 from the start, or mend the query"
+             counter as 0 from the start, or mend the query (`or vector(0)` makes no data 0)"
                 .to_owned(),
         ));
     }

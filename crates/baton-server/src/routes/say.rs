@@ -151,7 +151,7 @@ pub(crate) async fn seat(
     }))
 }
 
-/// Gets up at once.
+/// Gets up. The seat is kept for three seconds more: a page that is loaded again is nobody's leaving.
 #[utoipa::path(delete, path = "/api/room/seat", request_body = SeatAsked,
     responses((status = 204), (status = "default", body = Problem)))]
 pub(crate) async fn unseat(

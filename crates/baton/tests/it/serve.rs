@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -295,6 +295,31 @@ fn the_stream_goes_on_over_a_restart_with_nothing_lost_or_doubled() {
         .map(|_| watched.next("feed").1["says"].clone())
         .collect();
     assert_eq!(heard, ["lee: two", "omar: three"]);
+    room.close();
+}
+
+/// Who reloads a page leaves nobody alone; who closes it is gone soon after.
+#[test]
+fn a_page_that_is_loaded_again_keeps_its_seat() {
+    let env = with(&step("one", "", "true", "true"));
+    let room = Served::open(&env);
+    let (omar, pia) = (room.visitor("omar"), room.visitor("pia"));
+    let mut watched = pia.watch("next", None);
+    let mut here = || {
+        let (_, seats) = watched.next("seats");
+        let people = seats["people"].as_array().unwrap().clone();
+        let omar = people.iter().find(|seat| seat["handle"] == "omar").unwrap();
+        omar["present"] == true
+    };
+    let beat = |visible| json!({ "visible": visible, "page": "run" });
+    assert_eq!(omar.post("/api/room/seat", &beat(true)).status(), 200);
+    while !here() {}
+    for visible in [false, true, false] {
+        assert_eq!(omar.post("/api/room/seat", &beat(visible)).status(), 200);
+    }
+    let closed = Instant::now();
+    while here() {}
+    assert!(closed.elapsed() > Duration::from_secs(1), "he was loading");
     room.close();
 }
 

@@ -328,7 +328,7 @@ export type paths = {
         put?: never;
         /** Gives a sign of life from a page, every two seconds; a seat lasts six. */
         post: operations["seat"];
-        /** Gets up at once. */
+        /** Gets up. The seat is kept for three seconds more: a page that is loaded again is nobody's leaving. */
         delete: operations["unseat"];
         options?: never;
         head?: never;
