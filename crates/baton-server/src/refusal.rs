@@ -68,6 +68,26 @@ impl Refusal {
         }
     }
 
+    /// A word that is longer than any.
+    pub(crate) fn too_long() -> Self {
+        Self {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            code: "room.too-long",
+            title: "This is too long",
+            failure: Failure::wrong("a word has at most 64 KiB"),
+        }
+    }
+
+    /// A word that did not come in time.
+    pub(crate) fn too_slow() -> Self {
+        Self {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "room.too-slow",
+            title: "This came too slowly",
+            failure: Failure::refused("a word has to come in within ten seconds"),
+        }
+    }
+
     /// The request cannot be understood.
     pub(crate) fn unclear(says: impl Into<String>) -> Self {
         Failure::wrong(says).into()

@@ -15,7 +15,8 @@ use baton_engine::failure::{Failure, Kind};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use rustix::process::{Resource, getrlimit, setrlimit};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::clerk::Clerk;
 use crate::doors::Doors;
@@ -34,6 +35,10 @@ const HEAD_BYTES_MOST: usize = 16 * 1024;
 const KNOCK: Duration = Duration::from_millis(500);
 /// The file that says where the room is.
 const SIGN: &str = "room.address";
+/// How many open files a room asks for, where it may have more than it has.
+const FILES: u64 = 16 * 1024;
+/// How many of them are left to the launch that this process may drive.
+const FILES_KEPT: u64 = 512;
 /// The most threads that serve: enough for ten thousand watchers, and no more
 /// than a launch can spare.
 const THREADS_MOST: usize = 4;
@@ -61,6 +66,8 @@ pub(crate) struct Shop {
     pub(crate) reading: Clerk,
     /// Takes words down. Apart, so that nobody waits with a word for a reading.
     pub(crate) saying: Clerk,
+    /// Keeps seats, which lapse while somebody else's word takes its time.
+    pub(crate) seating: Clerk,
     pub(crate) follower: Follower,
     pub(crate) doors: Doors,
     pub(crate) seats: Mutex<Seats>,
@@ -228,6 +235,7 @@ async fn serve(
     let shop = Arc::new(Shop {
         reading: Clerk::hire(settings.clone()),
         saying: Clerk::hire(settings.clone()),
+        seating: Clerk::hire(settings.clone()),
         follower: Follower::start(settings.clone(), news, Arc::clone(&shared)),
         doors,
         seats: Mutex::default(),
@@ -248,7 +256,12 @@ async fn serve(
 /// Serves whoever comes. Plain HTTP/1.1: a stream for each page needs no more,
 /// and a connection costs the least memory so.
 async fn accept(socket: tokio::net::TcpListener, router: Router) {
+    let places = Arc::new(Semaphore::new(places()));
     loop {
+        // Nobody closes it.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         let stream = match socket.accept().await {
             Ok((stream, _)) => stream,
             // Too many connections: those that end make room.
@@ -267,8 +280,23 @@ async fn accept(socket: tokio::net::TcpListener, router: Router) {
                 .max_buf_size(HEAD_BYTES_MOST)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
+            drop(place);
         });
     }
+}
+
+/// How many connections there may be: this process may drive a launch, whose commands
+/// and files come first.
+fn places() -> usize {
+    let mut files = getrlimit(Resource::Nofile);
+    let most = files.maximum.unwrap_or(FILES).min(FILES);
+    if files.current.is_some_and(|now| now < most) {
+        files.current = Some(most);
+        // With fewer there is room for fewer.
+        let _raised = setrlimit(Resource::Nofile, files);
+    }
+    let now = getrlimit(Resource::Nofile).current.unwrap_or(FILES);
+    usize::try_from(now.saturating_sub(FILES_KEPT).max(16)).unwrap_or(16)
 }
 
 /// Tells watchers what the follower says, in its order. What comes while they are
@@ -361,11 +389,13 @@ async fn look(shop: Arc<Shop>) {
         let _tick = count.tick().await;
         let head = shop.follower.ask(Ask::Head).await.unwrap_or_default();
         let news = std::mem::replace(&mut before, head) != head;
-        if !news && !routes::locked(&shop.seats).any() {
+        // Who holds them has somebody to look after.
+        let any = shop.seats.try_lock().map_or(true, |seats| seats.any());
+        if !news && !any {
             continue;
         }
         let it = Arc::clone(&shop);
-        let looked = shop.saying.ask(move |table| {
+        let looked = shop.seating.ask(move |table| {
             let desk = table.laid()?;
             blind::open_answers(desk)?;
             routes::locked(&it.seats).look(desk)

@@ -45,7 +45,11 @@ impl Seats {
         let now = Timestamp::now();
         let (page, is_new) = (plain(page), !self.people.contains_key(who));
         let name = format!("{}{who}/page-{page}", desk.seat(""));
-        let known = self.people.get(who).and_then(|it| it.pages.get(&page));
+        let sitting = self.people.get(who);
+        let known = sitting.and_then(|it| it.pages.get(&page));
+        if known.is_none() && sitting.is_some_and(|it| it.pages.len() >= PAGES_MOST) {
+            return Ok(());
+        }
         let epoch = match known.map(|(epoch, _)| *epoch) {
             Some(epoch) => match desk.log.renew(&name, epoch, now, SEAT) {
                 Ok(()) => epoch,
@@ -64,9 +68,7 @@ impl Seats {
             last: now,
         });
         sitting.last = now;
-        if sitting.pages.len() < PAGES_MOST || sitting.pages.contains_key(&page) {
-            let _before = sitting.pages.insert(page, (epoch, now));
-        }
+        let _before = sitting.pages.insert(page, (epoch, now));
         Ok(())
     }
 

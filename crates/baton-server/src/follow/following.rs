@@ -248,7 +248,8 @@ impl<'a> Following<'a> {
         if let Some(seq) = turned {
             self.renew_next()?;
             let turn = HandoffTurn { seq: seq.0 };
-            self.everywhere(&frame("handoff", Some(seq.0), &turn));
+            // Behind everything that was told: whoever comes back by it missed nothing.
+            self.everywhere(&frame("handoff", Some(self.head.0), &turn));
         }
         Ok(())
     }
@@ -357,6 +358,7 @@ impl<'a> Following<'a> {
             return self.adopt(board, &lines);
         };
         kept.board = board;
+        kept.lines = lines.iter().map(line).collect();
         self.show(&next)
     }
 

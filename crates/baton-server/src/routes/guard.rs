@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{self, HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use baton_core::id::{Digest, Handle};
@@ -20,8 +20,10 @@ use crate::room::Shop;
 
 /// How long what a key did is remembered.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
-/// The most keys that are remembered; beyond, the oldest is forgotten.
-const KEYS_MOST: usize = 10_000;
+/// The most keys that are remembered of one person; beyond, the oldest is forgotten.
+const KEYS_MOST: usize = 1000;
+/// How long a word may take to come in: ten seconds.
+const BODY_WITHIN: std::time::Duration = std::time::Duration::from_secs(10);
 /// The longest key.
 const KEY_LONGEST: usize = 200;
 
@@ -58,7 +60,10 @@ pub(crate) async fn guard(State(shop): State<Arc<Shop>>, request: Request, next:
     let mut answer = if !is_word {
         next.run(request).await
     } else if is_ours(request.headers()) {
-        once(&shop, request, next).await
+        match whole(request).await {
+            Ok(word) => once(shop, word, next).await,
+            Err(refusal) => refusal.into_response(),
+        }
     } else {
         Refusal::foreign().into_response()
     };
@@ -101,7 +106,7 @@ fn is_ours(headers: &HeaderMap) -> bool {
 /// What words did, by who said them and their key.
 #[derive(Default)]
 pub(crate) struct Kept {
-    done: Mutex<BTreeMap<(String, String), Done>>,
+    done: Mutex<BTreeMap<Handle, BTreeMap<String, Done>>>,
 }
 
 struct Done {
@@ -112,23 +117,29 @@ struct Done {
     answer: Option<(StatusCode, Option<HeaderValue>, Bytes)>,
 }
 
+/// A word with all of its body, which came in time.
+async fn whole(request: Request) -> Result<http::Request<Bytes>, Refusal> {
+    let (parts, body) = request.into_parts();
+    let read = tokio::time::timeout(BODY_WITHIN, to_bytes(body, SAID_MOST)).await;
+    let body = read
+        .map_err(|_| Refusal::too_slow())?
+        .map_err(|_| Refusal::too_long())?;
+    Ok(http::Request::from_parts(parts, body))
+}
+
 /// Does a word once for each `Idempotency-Key`, and answers the same again.
-/// A key is remembered for a day, by this server.
-async fn once(shop: &Shop, request: Request, next: Next) -> Response {
+/// A key is remembered for a day, by this server, for whoever is signed in.
+async fn once(shop: Arc<Shop>, request: http::Request<Bytes>, next: Next) -> Response {
     let key = request.headers().get("idempotency-key").cloned();
-    let Some(key) = key else {
-        return next.run(request).await;
+    let (Some(key), Some(by)) = (key, who(&shop, request.headers())) else {
+        return next.run(request.map(Body::from)).await;
     };
     let Some(key) = key.to_str().ok().filter(|key| key.len() <= KEY_LONGEST) else {
         return Refusal::unclear("an Idempotency-Key has at most 200 plain characters")
             .into_response();
     };
-    let by = who(shop, request.headers()).map(|who| who.to_string());
-    let place = (by.unwrap_or_default(), key.to_owned());
+    let key = key.to_owned();
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, SAID_MOST).await else {
-        return Refusal::unclear("a word has at most 64 KiB").into_response();
-    };
     let target = parts
         .uri
         .path_and_query()
@@ -136,20 +147,27 @@ async fn once(shop: &Shop, request: Request, next: Next) -> Response {
     let mut word = format!("{} {target}\n", parts.method).into_bytes();
     word.extend_from_slice(&body);
     let word = Digest::of(&word);
-    if let Some(known) = shop.kept.known(&place, &word) {
+    if let Some(known) = shop.kept.known(&by, &key, &word) {
         return known;
     }
-    let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-    shop.kept.keep(place, answer).await
+    // A word that was taken down is answered also when nobody waits any more.
+    let answered = tokio::spawn(async move {
+        let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+        shop.kept.keep(&by, &key, answer).await
+    });
+    answered
+        .await
+        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
 impl Kept {
     /// What this key did before; otherwise notes that it is under way.
-    fn known(&self, place: &(String, String), word: &Digest) -> Option<Response> {
+    fn known(&self, by: &Handle, key: &str, word: &Digest) -> Option<Response> {
         let now = Timestamp::now();
-        let mut done = locked(&self.done);
+        let mut all = locked(&self.done);
+        let done = all.entry(by.clone()).or_default();
         done.retain(|_, it| KEPT.after(it.at) > now);
-        if let Some(before) = done.get(place) {
+        if let Some(before) = done.get(key) {
             return Some(match &before.answer {
                 _ if before.word != *word => {
                     Refusal::repeated("this key was sent with another word").into_response()
@@ -167,8 +185,10 @@ impl Kept {
             });
         }
         if done.len() >= KEYS_MOST {
-            let oldest = done.iter().min_by_key(|(_, it)| it.at);
-            if let Some(oldest) = oldest.map(|(place, _)| place.clone()) {
+            // What is under way ends by itself.
+            let settled = done.iter().filter(|(_, it)| it.answer.is_some());
+            let oldest = settled.min_by_key(|(_, it)| it.at);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 let _forgotten = done.remove(&oldest);
             }
         }
@@ -177,19 +197,20 @@ impl Kept {
             word: word.clone(),
             answer: None,
         };
-        let _none = done.insert(place.clone(), under_way);
+        let _none = done.insert(key.to_owned(), under_way);
         None
     }
 
     /// Keeps what a word was answered. What a part of Baton could not do may be
     /// tried again with the same key.
-    async fn keep(&self, place: (String, String), answer: Response) -> Response {
+    async fn keep(&self, by: &Handle, key: &str, answer: Response) -> Response {
         let (parts, body) = answer.into_parts();
         let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-        let mut done = locked(&self.done);
+        let mut all = locked(&self.done);
+        let done = all.entry(by.clone()).or_default();
         if parts.status.is_server_error() || parts.headers.contains_key(header::SET_COOKIE) {
-            let _again = done.remove(&place);
-        } else if let Some(it) = done.get_mut(&place) {
+            let _again = done.remove(key);
+        } else if let Some(it) = done.get_mut(key) {
             let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
             it.answer = Some((parts.status, kind, body.clone()));
         }

@@ -16,6 +16,7 @@ use jiff::Timestamp;
 
 use super::guard::Me;
 use super::{Answer, locked};
+use crate::clerk::Table;
 use crate::follow::Ask;
 use crate::refusal::Refusal;
 use crate::room::Shop;
@@ -133,7 +134,7 @@ pub(crate) async fn seat(
     let it = Arc::clone(&shop);
     let run = asked.page.strip_prefix("/runs/").unwrap_or_default();
     let run = RunId::from(run.split('/').next().unwrap_or_default());
-    let kept = shop.saying.ask(move |table| {
+    let kept = shop.seating.ask(move |table| {
         let desk = table.laid()?;
         let mut seats = locked(&it.seats);
         if asked.visible {
@@ -161,7 +162,9 @@ pub(crate) async fn unseat(
 ) -> Taken {
     let it = Arc::clone(&shop);
     let page = asked.map(|Json(asked)| asked.page).unwrap_or_default();
-    said_to_run(&shop, move |desk| locked(&it.seats).leave(desk, &me, &page)).await
+    let left = move |table: &mut Table| locked(&it.seats).leave(table.laid()?, &me, &page);
+    shop.seating.ask(left).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Says a word to a run: `pause`, `resume`, `rollback`, `stop`, `accept-live`.

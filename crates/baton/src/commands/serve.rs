@@ -64,8 +64,14 @@ pub(crate) fn beside(desk: &Desk, out: &Out, asked: &RoomArgs) -> Result<Option<
     if asked.no_room || !wanted {
         return Ok(None);
     }
-    let room = Room::open(desk, asked.listen.map_or_else(Listen::default, Listen))?;
     let told = out.story();
+    if asked.listen.is_none()
+        && let Some(address) = address_of(desk)
+    {
+        told.text(&format!("the room is open at {address}"), 0, Tone::Strong);
+        return Ok(None);
+    }
+    let room = Room::open(desk, asked.listen.map_or_else(Listen::default, Listen))?;
     told.text(
         &format!("the room is open at {}", room.address()),
         0,

@@ -268,6 +268,35 @@ fn a_word_is_taken_only_from_our_own_page_and_once_for_each_key() {
     room.close();
 }
 
+/// Who hangs up before the answer, and sends the same word again, is answered.
+#[test]
+fn a_word_is_taken_down_once_also_when_its_sender_hangs_up() {
+    let env = with(&step("one", "", "true", "true"));
+    let room = Served::open(&env);
+    let omar = room.visitor("omar");
+    let body = json!({ "text": "hello" }).to_string();
+    let mut line = TcpStream::connect(omar.address.strip_prefix("http://").unwrap()).unwrap();
+    let (cookie, length) = (&omar.cookie, body.len());
+    write!(
+        line,
+        "POST /api/room/say HTTP/1.1\r\nhost: x\r\ncookie: {cookie}\r\nidempotency-key: k\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    drop(line);
+    let key = [("idempotency-key", "k")];
+    let again = || omar.post_with("/api/room/say", &json!({ "text": "hello" }), &key);
+    let began = Instant::now();
+    while again().status() == 409 {
+        assert!(began.elapsed() < Duration::from_secs(30), "it is stranded");
+    }
+    assert_eq!(again().status(), 204);
+    let lines = omar.json("/api/runs/next/timeline");
+    let said = lines["lines"].as_array().unwrap().iter();
+    assert_eq!(said.filter(|line| line["says"] == "omar: hello").count(), 1);
+    room.close();
+}
+
 #[test]
 fn the_stream_goes_on_over_a_restart_with_nothing_lost_or_doubled() {
     let env = with(&step("one", "", "true", "true"));
@@ -421,6 +450,10 @@ fn goes_on_without_its_driver(
     // It begins with how they came to launch.
     assert_eq!(lines[0]["says"], "omar came into the room");
     assert_eq!(by("voted go"), Some(json!("omar")));
+    // The next one begins anew.
+    let next = omar.json("/api/runs/next/timeline");
+    let says = |line: &Value| line["says"].as_str().unwrap().contains("voted go");
+    assert!(!next["lines"].as_array().unwrap().iter().any(says));
 }
 
 #[test]

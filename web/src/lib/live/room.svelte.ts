@@ -2,7 +2,7 @@
 
 import { time } from '../clock.svelte.ts';
 import { names } from '../names.svelte.ts';
-import { act, freshKey, Problem, read } from '../wire/api.ts';
+import { act, freshKey, Problem, read, settled } from '../wire/api.ts';
 import { parse } from '../wire/parse.ts';
 import { NEXT, type FeedLine, type Hello, type Me, type OpenedFrame, type OutputFrame, type RunPatch, type RunView, type SeatsFrame } from '../wire/types.ts';
 import { heard, NO_OUTPUT, patched, told, type Output } from './fold.ts';
@@ -164,7 +164,9 @@ class Room {
     this.#fromNothing = from === null;
     if (!again) return;
     this.handoffTurn += 1;
-    void this.refresh();
+    void this.refresh().then(() => {
+      if (this.problem === null) settled();
+    });
   }
 
   #lost(heard: number, why: Problem | null): void {

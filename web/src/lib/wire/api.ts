@@ -61,6 +61,11 @@ export function freshKey(): string {
 /** The keys of writes whose answer never came: sent again, even by another press, such a write is still the same one. */
 const unsettled = new Map<string, string>();
 
+/** What was written is known again: whoever presses now means what they see, and not what they pressed before. */
+export function settled(): void {
+  unsettled.clear();
+}
+
 /** What came back, read to its end. */
 export interface Answer {
   status: number;
@@ -135,13 +140,14 @@ function isOpen(problem: Problem): boolean {
 
 /** Writes what is soon said anew by itself: a lost one is not sent again, and each is one of its own. */
 async function hint<T>(method: 'POST' | 'DELETE', path: string, body: unknown = {}): Promise<T> {
-  const answer = await sent(method, path, JSON.stringify(body), freshKey());
+  const answer = await sent(method, path, JSON.stringify(body), null);
   if (answer === null) throw unreachable(false);
   return taken<T>(answer);
 }
 
-function sent(method: 'POST' | 'DELETE', path: string, body: string, key: string): Promise<Answer | null> {
-  const headers = { accept: 'application/json', 'content-type': 'application/json', 'idempotency-key': key };
+function sent(method: 'POST' | 'DELETE', path: string, body: string, key: string | null): Promise<Answer | null> {
+  const headers: Record<string, string> = { accept: 'application/json', 'content-type': 'application/json' };
+  if (key !== null) headers['idempotency-key'] = key;
   return once(path, { method, headers, body });
 }
 
