@@ -96,7 +96,7 @@ pub struct Ahead {
     pub look: Duration,
     /// How many looks it will have.
     pub looks: u32,
-    /// The chance of a false alarm that one measure may spend.
+    /// The chance of a false alarm that one comparison may spend.
     pub alpha: f64,
     /// When the run was opened: only what was before speaks of a time without the
     /// change, however late the watch begins, and in whichever leg.
@@ -250,11 +250,16 @@ impl State {
     pub fn ahead(&self, step: Option<&StepId>) -> Option<Ahead> {
         let (measures, terms) = self.watch_terms()?;
         let (look, looks) = looks(self.watch_lasts(step));
+        // A measure with a limit as well is held to two things.
+        let twice = measures
+            .iter()
+            .any(|m| m.worse_by.is_some() && (m.at_most.is_some() || m.quantile.is_some()));
+        let tests = if twice { 2.0 } else { 1.0 };
         Some(Ahead {
             probes: self.probes_of(step),
             look,
             looks,
-            alpha: terms.false_alarm / measures.len() as f64,
+            alpha: terms.false_alarm / measures.len() as f64 / tests,
             opened: self.opened_at,
         })
     }
