@@ -2,7 +2,7 @@
 //!
 //! [`series`] is what one interval of one measure looks like; `counts`,
 //! `bernoulli`, `histogram` and `gauge` bet on it against what was agreed,
-//! `eprocess` keeps what the bets won, `ratio` and `quantile` say how large
+//! `eprocess` keeps what the bets won, `sight` and `split` doubt what they bet on, `ratio` and `quantile` say how large
 //! the effect looks, `history` what the time before teaches, and [`judge`]
 //! decides; [`recorded`] reads series back, [`plot`] draws them, [`query`] finds
 //! the counter in a query. All of it may be
@@ -14,6 +14,10 @@
 //! ledger.
 
 pub mod series;
+
+mod sight;
+
+mod split;
 
 pub mod terms;
 

@@ -28,8 +28,6 @@ pub struct Learned {
     pub dispersion: Option<f64>,
     /// How its times were spread, in the buckets of its histograms.
     pub histogram: Vec<u64>,
-    /// The standard deviation of one interval's difference, for a gauge.
-    pub spread: Option<f64>,
     /// The canary's share of the traffic, as it is meant to be.
     pub split: Option<f64>,
     /// What would be seen today without the change.

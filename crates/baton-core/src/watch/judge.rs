@@ -10,7 +10,8 @@
 //!   tell and a person decides. Missing data never keeps and never rolls back; nor
 //!   does a comparison whose footing is gone: the traffic is not split as it was
 //!   meant to be, or what was not changed is beyond the limit as well. Bets are
-//!   then frozen, and the reason is said.
+//!   then frozen, and the reason is said. A
+//!   level that lay beyond what was agreed is not kept either, proven or not.
 //!
 //! What counts as harm is what was agreed, nothing else: a measure with a limit
 //! is held to its limit, one with `worse_by` to the control plus that much, one
@@ -279,7 +280,19 @@ impl Judge {
                 "{id} is over its limit where nothing was changed as well, so something else is wrong"
             ));
         }
-        watched.blindness_in_words(self.intervals)
+        if let Some(blind) = watched.blindness_in_words(self.intervals) {
+            return Some(blind);
+        }
+        if !self.is_over() {
+            return None;
+        }
+        if watched.unweighed() {
+            return Some(format!("{id} gave too little to weigh"));
+        }
+        watched.is_beyond().then(|| {
+            let at = watched.in_words();
+            format!("{at} lies beyond what was agreed, though it varies too much to prove that")
+        })
     }
 
     fn assumptions(&self, watched: &Watched) -> Vec<String> {

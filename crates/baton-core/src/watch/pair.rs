@@ -42,8 +42,12 @@ enum Test {
         harm: Past,
         fine: Past,
     },
-    /// A level against `by` times the control, or against a limit.
-    Level { against: Against, spread: Spread },
+    /// A level against the control and this share of it on top, or against a limit.
+    Level {
+        against: Against,
+        harm: Spread,
+        fine: Spread,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,10 +104,11 @@ pub(super) fn pairs(measure: &Measure, terms: &Terms) -> Vec<Pair> {
             },
             Kind::Gauge => Test::Level {
                 against: Against::Control {
-                    by: 1.0 + by,
-                    margin: margin.max(1.0 + by),
+                    by,
+                    margin: margin.max(1.0 + by) - 1.0,
                 },
-                spread: Spread::new(learned.spread),
+                harm: Spread::new(terms.watch_intervals),
+                fine: Spread::new(terms.watch_intervals),
             },
         };
         // A forecast is made where nothing runs without the change.
@@ -118,7 +123,8 @@ pub(super) fn pairs(measure: &Measure, terms: &Terms) -> Vec<Pair> {
         let test = match measure.kind {
             Kind::Gauge => Test::Level {
                 against: Against::Limit(limit),
-                spread: Spread::new(learned.spread),
+                harm: Spread::new(terms.watch_intervals),
+                fine: Spread::new(terms.watch_intervals),
             },
             Kind::Counts | Kind::Histogram => Test::Limit(limit),
         };
@@ -138,6 +144,11 @@ impl Pair {
             Test::Foretold(forecast, _) => (phi.max(forecast.dispersion), ln(2.0)),
             _ => (phi, 0.0),
         };
+        // A gauge's own bets allow for a late onset.
+        let horizon = match &test {
+            Test::Level { .. } => 1,
+            _ => horizon,
+        };
         Self {
             design,
             harm: Mixture::new(weights, horizon),
@@ -151,7 +162,8 @@ impl Pair {
     }
 
     /// Takes one interval in and says whether it had what this compares. Unless
-    /// `betting`, it is only learnt from.
+    /// `betting`, it is only learnt from; of one of which not all could be read
+    /// nothing is taken as fine.
     pub(super) fn observe(&mut self, sample: &Sample, betting: bool) -> bool {
         let bets = self.test.bets(sample, self.intervals);
         self.intervals += 1;
@@ -159,6 +171,7 @@ impl Pair {
         if !betting {
             return had_data;
         }
+        let whole = sample.trouble.is_none();
         match (bets, &mut self.after) {
             (None, _) => {}
             (Some(Bets::Line { harm, fine }), None) => {
@@ -169,11 +182,15 @@ impl Pair {
                 } else {
                     self.harm.observe_line(&harm, self.phi, self.log_bar);
                 }
-                self.fine.observe(&fine.map(|bet| bet / self.phi));
+                if whole {
+                    self.fine.observe(&fine.map(|bet| bet / self.phi));
+                }
             }
             (Some(Bets::Lists { harm, fine }), None) => {
                 self.harm.observe(&tempered(&harm, self.phi));
-                self.fine.observe(&tempered(&fine, self.phi));
+                if whole {
+                    self.fine.observe(&tempered(&fine, self.phi));
+                }
             }
             (Some(Bets::Line { harm, .. }), Some(after)) => {
                 after.observe(&harm.bets(harm.x).map(|bet| bet / self.phi));
@@ -214,9 +231,14 @@ impl Pair {
     /// How far a gauge lies above what it is compared with.
     pub(super) fn above(&self, log_alpha: f64) -> Option<(f64, f64, f64)> {
         match &self.test {
-            Test::Level { spread, .. } => spread.mean(log_alpha),
+            Test::Level { harm, .. } => harm.mean(log_alpha),
             _ => None,
         }
+    }
+
+    /// Whether a gauge lay, on the whole, beyond what was agreed, proven or not.
+    pub(super) fn is_beyond(&self) -> bool {
+        matches!(&self.test, Test::Level { fine, .. } if fine.is_below())
     }
 }
 
@@ -286,11 +308,15 @@ impl Test {
                     fine: fine.bets(control, &safe)?.to_vec(),
                 })
             }
-            Self::Level { against, spread } => {
+            Self::Level {
+                against,
+                harm,
+                fine,
+            } => {
                 let (over, under) = against.differences(sample)?;
                 Some(Bets::Lists {
-                    harm: spread.bets(over)?.to_vec(),
-                    fine: spread.bets(under)?.to_vec(),
+                    harm: harm.bets(over).to_vec(),
+                    fine: fine.bets(under).to_vec(),
                 })
             }
         }
@@ -317,12 +343,15 @@ impl Test {
                     fine.learn(&divided(bounds, canary, *margin, true), control);
                     true
                 }),
-            Self::Level { against, spread } => {
-                against.differences(sample).is_some_and(|(over, _)| {
-                    spread.learn(over);
-                    true
-                })
-            }
+            Self::Level {
+                against,
+                harm,
+                fine,
+            } => against.differences(sample).is_some_and(|(over, under)| {
+                harm.learn(over);
+                fine.learn(under);
+                true
+            }),
         }
     }
 }
@@ -333,8 +362,10 @@ impl Against {
         let (canary, control) = sample.levels()?;
         Some(match self {
             Self::Control { by, margin } => {
+                // Shares of its size, so that it may lie below 0.
                 let control = control?.mean;
-                (canary.mean - by * control, margin * control - canary.mean)
+                let above = canary.mean - control;
+                (above - by * control.abs(), margin * control.abs() - above)
             }
             Self::Limit(limit) => (canary.mean - limit, limit - canary.mean),
         })

@@ -114,7 +114,8 @@ pub enum Detail {
     },
 }
 
-/// Why an interval cannot be judged although something may have been read.
+/// Why something of an interval could not be read. What was read of it still counts for
+/// harm, never for being fine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trouble {
@@ -141,7 +142,7 @@ pub struct Sample {
     /// The histogram or gauge of a measure that has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Detail>,
-    /// Why this interval must not be judged.
+    /// Why this is not all there was to see.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<Trouble>,
 }

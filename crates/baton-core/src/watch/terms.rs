@@ -67,7 +67,8 @@ pub struct Terms {
     pub false_alarm: f64,
     /// How many intervals the watch lasts.
     pub watch_intervals: u32,
-    /// How long an interval is, in seconds; used only to say times.
+    /// How long an interval is, in seconds; used to say times, and to know for how
+    /// long a sample may speak and wait for one of the other side.
     pub interval_s: u32,
     /// Intervals at the start in which only hard stops count, at most a tenth of
     /// the watch: caches are cold.

@@ -6,6 +6,8 @@ use super::*;
 use crate::id::MeasureId;
 
 mod footing;
+mod levels;
+mod rhythm;
 
 /// Knuth's 64-bit generator; the high bits only. Fixed seeds, so no run differs.
 pub(super) struct Dice(pub(super) u64);

@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::counts::{self, Null};
-use super::eprocess::{Detector, Mixture};
+use super::eprocess::Detector;
 use super::math::ln;
 use super::pair::{Pair, agreed, pairs};
 use super::quantile;
 use super::ratio::{RatioBand, rate_interval};
-use super::series::{Counts, Level, Sample, Trouble};
+use super::series::{Counts, Detail, Level, Sample};
+use super::sight::Sight;
+use super::split::Split;
 use super::terms::{Design, Effect, Kind, Measure, Terms};
 use super::words;
 
@@ -16,17 +18,6 @@ use super::words;
 pub(super) const HARD_STOP_INTERVALS: u32 = 5;
 /// ... and at least this many things in each.
 pub(super) const HARD_STOP_LEAST: u64 = 3;
-/// A measure is blind after this many intervals in a row without data (or when
-/// half of all intervals had none).
-pub(super) const BLIND_INTERVALS: u32 = 3;
-
-/// How many times more or less traffic than its share one side may get before the
-/// comparison with the other is not believed any more.
-const SPLIT_MARGIN: f64 = 1.25;
-/// The chance to doubt a split that is right.
-const SPLIT_ERROR: f64 = 0.01;
-/// Parts of the whole in which a share of the traffic is counted.
-const PARTS: f64 = 1e6;
 
 /// Why a measure is harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,51 +25,6 @@ const PARTS: f64 = 1e6;
 pub(super) enum Harm {
     Proven(Design),
     HardStop,
-}
-
-/// Whether each side gets the traffic it is meant to get: the test for a sample
-/// ratio mismatch (Fabijan et al., KDD 2019, doi 10.1145/3292500.3330722), which
-/// says that a comparison is spoilt whatever it shows.
-///
-/// Sequential, as in Lindon and Malek, arXiv 2011.03567: of `n` things in an
-/// interval those of the canary are binomial with the odds `s / (1 - s)`, `s` the
-/// share that was meant, and each bet multiplies the odds by an `r` of
-/// [`counts::RATIOS`], `log e = x ln r - n ln(1 + s (r - 1))`. Two processes, one
-/// for each way; the odds of the null are [`SPLIT_MARGIN`] times the meant ones,
-/// because no traffic is split to the last visitor. Doubt ends when the split has
-/// been right for about as long as it was not.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Split {
-    meant: f64,
-    more: Mixture,
-    less: Mixture,
-}
-
-impl Split {
-    fn observe(&mut self, sample: &Sample, phi: f64) {
-        let Some((canary, control)) = sample.both() else {
-            return;
-        };
-        let part = |n: u64, share: f64| Counts::new(n, (share * PARTS) as u64);
-        let canary = part(canary.total, self.meant);
-        let control = part(control.total, 1.0 - self.meant);
-        let null = Null::NoWorse {
-            ratio: SPLIT_MARGIN,
-            shift: 0.0,
-        };
-        for (process, one, other) in [
-            (&mut self.more, canary, control),
-            (&mut self.less, control, canary),
-        ] {
-            if let Some(line) = null.line(one, Some(other)) {
-                process.observe(&line.bets(line.x).map(|bet| bet / phi));
-            }
-        }
-    }
-
-    fn is_off(&self) -> bool {
-        self.more.log_value().max(self.less.log_value()) >= ln(2.0 / SPLIT_ERROR)
-    }
 }
 
 /// What was seen of the times so far, for their quantiles.
@@ -132,14 +78,15 @@ pub(super) struct Watched {
     pub(super) control: Option<Counts>,
     /// The levels of a gauge so far, the canary's and the control's.
     levels: [Level; 2],
-    /// Intervals in which no pair had data, in all and in a row up to now.
-    pub(super) gaps: u32,
-    gaps_in_row: u32,
-    /// Why the latest gap was one.
-    trouble: Option<Trouble>,
+    sight: Sight,
+    /// What waits for the other side to be seen, of so many intervals.
+    carried: Sample,
+    carried_for: u32,
     /// Intervals without a control.
     pub(super) alone: u32,
     dead_in_row: u32,
+    /// Whether all of the control was bad when it was last seen.
+    control_dead: bool,
     pub(super) harm: Option<Harm>,
 }
 
@@ -148,60 +95,40 @@ impl Watched {
         let pairs = pairs(measure, terms);
         let meant = measure.learned.split;
         let meant = meant.filter(|share| (0.0..1.0).contains(share) && *share > 0.0);
-        let mixture = || Mixture::new(&counts::WEIGHTS, terms.watch_intervals);
         let limited = agreed(measure.limit).is_some() && measure.kind != Kind::Gauge;
         Self {
             measure: measure.clone(),
             alpha: terms.alpha(measure),
             pairs,
-            split: meant.map(|meant| Split {
-                meant,
-                more: mixture(),
-                less: mixture(),
-            }),
+            split: meant.map(|meant| Split::new(meant, terms.watch_intervals)),
             astray: limited.then(|| Detector::new(&counts::WEIGHTS)),
             ratio: RatioBand::default(),
             times: Times::default(),
             canary: Counts::default(),
             control: None,
             levels: [Level::default(); 2],
-            gaps: 0,
-            gaps_in_row: 0,
-            trouble: None,
+            sight: Sight::new(terms.interval_s),
+            carried: Sample::default(),
+            carried_for: 0,
             alone: 0,
             dead_in_row: 0,
+            control_dead: false,
             harm: None,
         }
     }
 
     /// Takes one interval in; `warm`: caches are no longer cold, `after`: the watch
-    /// was over before it.
+    /// was over before it. Of one that could not all be read, what was read still
+    /// counts for harm.
     pub(super) fn observe(&mut self, sample: &Sample, warm: bool, after: bool) {
-        let unjudged;
-        let sample = if let Some(trouble) = &sample.trouble {
-            self.trouble = Some(trouble.clone());
-            unjudged = Sample::default();
-            &unjudged
-        } else {
-            sample
-        };
-        let levels = sample.levels();
-        let beside = sample.control.is_some_and(Counts::seen);
-        if !beside && levels.is_none_or(|(_, control)| control.is_none()) {
-            self.alone = self.alone.saturating_add(1);
-        }
+        let both = self.carry(sample);
         if warm {
-            self.canary.add(sample.canary);
-            if let Some(control) = sample.control.filter(|control| control.seen()) {
-                self.control.get_or_insert_default().add(control);
+            self.add_up(sample);
+            if let Some(both) = &both {
+                self.ratio.observe(both);
+                self.times.observe(both);
             }
-            if let Some((canary, control)) = levels {
-                self.levels[0].add(canary);
-                self.levels[1].add(control.unwrap_or_default());
-            }
-            self.ratio.observe(sample);
-            self.times.observe(sample);
-            self.doubt(sample);
+            self.doubt(sample, both.as_ref());
         }
         let (split_off, astray) = (self.split_off(), self.astray());
         let mut had_data = false;
@@ -209,33 +136,20 @@ impl Watched {
             if after {
                 pair.go_on();
             }
-            let frozen = match pair.design {
-                Design::Control => split_off,
-                Design::History | Design::Limit => astray,
+            let (sample, frozen) = match pair.design {
+                Design::Control => (both.as_ref(), split_off),
+                Design::History | Design::Limit => (Some(sample), astray),
             };
-            had_data |= pair.observe(sample, warm && !frozen);
+            if let Some(sample) = sample {
+                had_data |= pair.observe(sample, warm && !frozen);
+            }
         }
-        if had_data {
-            self.trouble = None;
-        }
-        self.gaps = self.gaps.saturating_add(u32::from(!had_data));
-        self.gaps_in_row = if had_data {
-            0
-        } else {
-            self.gaps_in_row.saturating_add(1)
-        };
-        // When the control is dead as well, it is not the change that killed it.
-        let dead = sample.canary.total >= HARD_STOP_LEAST
-            && sample.canary.all_bad()
-            && !sample.control.is_some_and(Counts::all_bad);
-        self.dead_in_row = if dead {
-            self.dead_in_row.saturating_add(1)
-        } else {
-            0
-        };
-        let loudest = self.loudest();
+        self.sight.observe(had_data, sample.trouble.as_ref());
+        self.stop_hard(sample);
         if self.harm.is_none()
-            && let Some(pair) = loudest.filter(|pair| pair.log_harm() >= pair.log_bar)
+            && let Some(pair) = self
+                .loudest()
+                .filter(|pair| pair.log_harm() >= pair.log_bar)
         {
             self.harm = Some(Harm::Proven(pair.design));
         }
@@ -244,11 +158,72 @@ impl Watched {
         }
     }
 
+    /// What was seen of both sides since they were last compared. A source that is
+    /// scraped has something new of one side in one interval and of the other in
+    /// the next, so what was seen of one waits for the other, but not for ever: by
+    /// then it is of another time. Whether it waits depends on how much was seen,
+    /// never on how much of it was bad.
+    fn carry(&mut self, sample: &Sample) -> Option<Sample> {
+        self.carried.add(sample.clone());
+        self.carried_for = self.carried_for.saturating_add(1);
+        let levels = self.carried.levels();
+        let level = levels.is_some_and(|(_, control)| control.is_some());
+        let compared = level || self.carried.both().is_some();
+        if !compared && self.carried_for < self.sight.most {
+            return None;
+        }
+        let carried = std::mem::take(&mut self.carried);
+        let looks = std::mem::take(&mut self.carried_for);
+        if compared {
+            return Some(carried);
+        }
+        if !carried.control.is_some_and(Counts::seen) {
+            self.alone = self.alone.saturating_add(looks);
+        }
+        None
+    }
+
+    fn add_up(&mut self, sample: &Sample) {
+        self.canary.add(sample.canary);
+        if let Some(control) = sample.control.filter(|control| control.seen()) {
+            self.control.get_or_insert_default().add(control);
+        }
+        if let Some(Detail::Gauge { canary, control }) = &sample.detail {
+            for (level, more) in self.levels.iter_mut().zip([Some(*canary), *control]) {
+                if let Some(more) = more.filter(|more| more.seen()) {
+                    level.add(more);
+                }
+            }
+        }
+    }
+
+    /// Counts the intervals in which all was bad. One without anything new says
+    /// nothing; when the control is dead as well, it is not the change that killed
+    /// it.
+    fn stop_hard(&mut self, sample: &Sample) {
+        if let Some(control) = sample.control.filter(|control| control.seen()) {
+            self.control_dead = control.all_bad();
+        }
+        if !sample.canary.seen() {
+            return;
+        }
+        let dead = sample.canary.total >= HARD_STOP_LEAST && sample.canary.all_bad();
+        self.dead_in_row = if dead && !self.control_dead {
+            self.dead_in_row.saturating_add(1)
+        } else {
+            0
+        };
+    }
+
     /// Whether the sides can be compared at all.
-    fn doubt(&mut self, sample: &Sample) {
+    fn doubt(&mut self, sample: &Sample, both: Option<&Sample>) {
         let phi = self.phi();
-        if let Some(split) = &mut self.split {
-            split.observe(sample, phi);
+        // Of a side that was not read whole, the share cannot be told.
+        if let Some(split) = &mut self.split
+            && let Some((canary, control)) = both.and_then(Sample::both)
+            && both.is_some_and(|both| both.trouble.is_none())
+        {
+            split.observe(canary, control, phi);
         }
         if let (Some(astray), Some(limit)) = (&mut self.astray, agreed(self.measure.limit))
             && let Some(control) = sample.control
@@ -264,7 +239,7 @@ impl Watched {
         let split = self.split.as_ref().filter(|split| split.is_off())?;
         let mut all = self.canary;
         all.add(self.control.unwrap_or_default());
-        Some((self.canary.total as f64 / all.total as f64, split.meant))
+        Some((self.canary.total as f64 / all.total as f64, split.meant()))
     }
 
     /// Whether one side gets much more traffic than it is meant to.
@@ -303,7 +278,17 @@ impl Watched {
     }
 
     pub(super) fn blind(&self, intervals: u32) -> bool {
-        self.gaps_in_row >= BLIND_INTERVALS || u64::from(self.gaps) * 2 >= u64::from(intervals)
+        self.sight.is_blind(intervals)
+    }
+
+    /// Whether nothing of it was ever bet on, so that no harm could be found.
+    pub(super) fn unweighed(&self) -> bool {
+        self.pairs.iter().all(|pair| pair.seen() == 0)
+    }
+
+    /// Whether it lay, on the whole, beyond what was agreed, proven or not.
+    pub(super) fn is_beyond(&self) -> bool {
+        self.pairs.iter().any(Pair::is_beyond)
     }
 
     /// Whether every comparison proves it fine.
@@ -374,9 +359,9 @@ impl Watched {
     }
 
     pub(super) fn blindness_in_words(&self, intervals: u32) -> Option<String> {
-        let (id, gaps) = (&self.measure.id, self.gaps);
+        let (id, gaps) = (&self.measure.id, self.sight.gaps());
         self.blind(intervals).then(|| {
-            if let Some(trouble) = &self.trouble {
+            if let Some(trouble) = &self.sight.trouble {
                 return format!("{id} {}", words::trouble(trouble));
             }
             let seen = self.canary.seen() || self.levels[0].seen();

@@ -81,7 +81,7 @@ fn signed(number: f64) -> String {
     format!("{sign}{}", digits(number.abs()))
 }
 
-/// Why an interval was not judged.
+/// Why an interval was not seen whole.
 pub(super) fn trouble(trouble: &Trouble) -> String {
     match trouble {
         Trouble::ClockSkew { seconds } => {

@@ -96,7 +96,7 @@ pub struct Ahead {
     pub look: Duration,
     /// How many looks it will have.
     pub looks: u32,
-    /// The chance of a false alarm that one measure may spend.
+    /// The chance of a false alarm that one comparison may spend.
     pub alpha: f64,
     /// When the run was opened: only what was before speaks of a time without the
     /// change, however late the watch begins, and in whichever leg.
@@ -142,12 +142,8 @@ impl State {
         }
         let lasts = self.watch_lasts(step);
         let (every, looks) = looks(lasts);
-        let probes = self.probes_of(step);
         let judge = Judge::new(&watch::Terms {
-            measures: measures
-                .iter()
-                .map(|m| judged(m, learned, split(&m.id.value, &probes)))
-                .collect(),
+            measures: measures.iter().map(|m| judged(m, learned)).collect(),
             false_alarm: terms.false_alarm,
             watch_intervals: looks,
             interval_s: u32::try_from(every.as_millis() / 1000).unwrap_or(1).max(1),
@@ -254,11 +250,16 @@ impl State {
     pub fn ahead(&self, step: Option<&StepId>) -> Option<Ahead> {
         let (measures, terms) = self.watch_terms()?;
         let (look, looks) = looks(self.watch_lasts(step));
+        // A measure with a limit as well is held to two things.
+        let twice = measures
+            .iter()
+            .any(|m| m.worse_by.is_some() && (m.at_most.is_some() || m.quantile.is_some()));
+        let tests = if twice { 2.0 } else { 1.0 };
         Some(Ahead {
             probes: self.probes_of(step),
             look,
             looks,
-            alpha: terms.false_alarm / measures.len() as f64,
+            alpha: terms.false_alarm / measures.len() as f64 / tests,
             opened: self.opened_at,
         })
     }
@@ -335,26 +336,9 @@ pub fn asked(plan: &Plan, measure: &Measure, host: &HostName, every: Duration) -
     }
 }
 
-/// What share of Baton's own probes goes to hosts that have changed; `None` where
-/// it makes none, or none to one of the sides. How other traffic is split only its
-/// history can tell.
-fn split(measure: &MeasureId, probes: &BTreeSet<Probe>) -> Option<f64> {
-    let own = probes
-        .iter()
-        .filter(|probe| probe.measure == *measure)
-        .filter(|probe| matches!(probe.asked, Asked::Address { .. }));
-    let (changed, others): (Vec<&Probe>, Vec<_>) = own.partition(|probe| probe.changed);
-    let (changed, all) = (changed.len() as f64, (changed.len() + others.len()) as f64);
-    Some(changed / all).filter(|share| *share > 0.0 && *share < 1.0)
-}
-
 /// A measure of the contract, as the judge sees it: shares of what is bad, of a
 /// time also how it is spread, or a level.
-fn judged(
-    measure: &Measure,
-    learned: &BTreeMap<MeasureId, Learned>,
-    split: Option<f64>,
-) -> watch::Measure {
+fn judged(measure: &Measure, learned: &BTreeMap<MeasureId, Learned>) -> watch::Measure {
     let limit = measure
         .at_most
         .or_else(|| measure.quantile.map(|quantile| 1.0 - quantile.q));
@@ -363,8 +347,7 @@ fn judged(
         (_, Some(_)) => Kind::Histogram,
         (_, None) => Kind::Counts,
     };
-    let mut learned = learned.get(&measure.id.value).cloned().unwrap_or_default();
-    learned.split = learned.split.or(split);
+    let learned = learned.get(&measure.id.value).cloned().unwrap_or_default();
     watch::Measure {
         id: measure.id.value.clone(),
         says: measure.says.clone(),
