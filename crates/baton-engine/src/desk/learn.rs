@@ -19,7 +19,7 @@ const TEXT_MOST: usize = 4000;
 /// Keeps a lesson; without components it binds those the contract touches.
 ///
 /// # Errors
-/// When it says nothing, or would bind nothing.
+/// When it says nothing, would bind nothing, or belongs to nobody of the contract.
 pub fn keep(
     desk: &mut Desk,
     me: &Handle,
@@ -28,6 +28,7 @@ pub fn keep(
     owner: Handle,
 ) -> Result<(LessonId, Vec<Component>), Failure> {
     said_something("a lesson", &text)?;
+    let owner = desk.known(&owner)?;
     let touches: Vec<Component> = if touches.is_empty() {
         desk.contract.touches.clone()
     } else {

@@ -26,19 +26,35 @@ const REPORTS: usize = 20;
 const REPORT_EVERY: Duration = Duration::from_secs(6);
 
 /// How many reports may still come, from all of the world together: a flood of
-/// them must not fill the ledger.
-#[derive(Default)]
+/// them must not fill the ledger. There is room for one more every six seconds.
 pub(crate) struct Budget {
-    taken: Vec<Timestamp>,
+    left: usize,
+    since: Option<Timestamp>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self {
+            left: REPORTS,
+            since: None,
+        }
+    }
 }
 
 impl Budget {
     fn take(&mut self, now: Timestamp) -> bool {
-        let lasts = Duration::from_millis(REPORT_EVERY.as_millis() * REPORTS as u64);
-        self.taken.retain(|at| lasts.after(*at) > now);
-        let room = self.taken.len() < REPORTS;
+        // From when the first of those that are missing was taken.
+        while let Some(since) = self.since
+            && REPORT_EVERY.after(since) <= now
+        {
+            self.left += 1;
+            let more = (self.left < REPORTS).then(|| REPORT_EVERY.after(since));
+            self.since = more;
+        }
+        let room = self.left > 0;
         if room {
-            self.taken.push(now);
+            self.left -= 1;
+            self.since.get_or_insert(now);
         }
         room
     }
@@ -123,4 +139,21 @@ pub(crate) async fn enter(
         .map_err(|_| Failure::new(Kind::Bug, "a cookie that is no header"))?;
     let handle = who.to_string();
     Ok(([(header::SET_COOKIE, cookie)], Json(Entered { handle })).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn twenty_reports_at_once_and_then_one_every_six_seconds() {
+        let at = |s: i64| Timestamp::from_second(1_800_000_000 + s).unwrap();
+        let mut budget = Budget::default();
+        let at_once = (0..25).filter(|_| budget.take(at(0))).count();
+        assert_eq!(at_once, REPORTS);
+        let later: Vec<i64> = (1..=30).filter(|s| budget.take(at(*s))).collect();
+        assert_eq!(later, [6, 12, 18, 24, 30]);
+        let after_a_while = (0..50).filter(|_| budget.take(at(3600))).count();
+        assert_eq!(after_a_while, REPORTS);
+    }
 }

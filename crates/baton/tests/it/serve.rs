@@ -263,6 +263,10 @@ fn a_word_is_taken_only_from_our_own_page_and_once_for_each_key() {
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"));
     let most = json!({ "text": "x".repeat(100_000) });
     assert_eq!(omar.post("/api/room/say", &most).status(), 413);
+    let ghost = json!({ "text": "look twice", "touches": ["shop"], "run": "", "owner": "ghost" });
+    assert_eq!(omar.post("/api/lessons", &ghost).status(), 400);
+    let mine = json!({ "text": "look twice", "touches": ["shop"], "run": "", "owner": "omar" });
+    assert_eq!(omar.post("/api/lessons", &mine).status(), 204);
     let empty = json!({ "text": " " });
     assert_eq!(omar.post("/api/room/say", &empty).status(), 400);
     room.close();
