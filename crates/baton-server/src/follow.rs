@@ -11,7 +11,7 @@ mod frames;
 use std::collections::BTreeMap;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use baton_core::id::{AttemptId, Digest, RunId};
 use baton_engine::desk::Settings;
@@ -109,7 +109,16 @@ impl Follower {
                 // What is appended meanwhile nobody was told: who watches comes
                 // back, and hears it then.
                 let _closed = news.send(News::Break);
-                thread::sleep(TICK);
+                // Who asks now is told at once that nothing can be read.
+                let again = Instant::now() + TICK;
+                loop {
+                    let left = again.saturating_duration_since(Instant::now());
+                    match asked.recv_timeout(left) {
+                        Ok(unanswered) => drop(unanswered),
+                        Err(mpsc::RecvTimeoutError::Timeout) => break,
+                        Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                    }
+                }
             }
         });
         Self { asks }

@@ -68,14 +68,15 @@ impl<'a> Server<'a> {
         })
     }
 
-    /// Sends one mail to all recipients at once.
+    /// Sends one mail to all recipients at once. If the server refuses it for good, as it
+    /// does for one recipient whom it does not know, each is sent the same mail alone: who
+    /// is refused keeps it from nobody else.
     pub(super) fn send(
         &self,
         to: &[String],
         notice: &Notice,
         room: Option<&str>,
     ) -> Result<(), Refused> {
-        let message = self.message(to, notice, room)?;
         let mut transport = SmtpTransport::builder_dangerous(&self.host)
             .port(self.port)
             .timeout(Some(REQUEST))
@@ -84,8 +85,27 @@ impl<'a> Server<'a> {
             let (user, password) = (self.user.clone(), self.password.to_owned());
             transport = transport.credentials(Credentials::new(user, password));
         }
-        let sent = transport.build().send(&message);
-        sent.map(drop).map_err(|error| refused(&error))
+        let transport = transport.build();
+        let send = |to: &[String]| {
+            let sent = transport.send(&self.message(to, notice, room)?);
+            sent.map(drop).map_err(|error| refused(&error))
+        };
+        match send(to) {
+            Err(refused) if refused.for_good && to.len() > 1 => {
+                let mut took = false;
+                for one in to {
+                    match send(std::slice::from_ref(one)) {
+                        Ok(()) => took = true,
+                        Err(refused) if refused.for_good => {}
+                        Err(later) if !took => return Err(later),
+                        // Who had it would have it twice.
+                        Err(_) => {}
+                    }
+                }
+                if took { Ok(()) } else { Err(refused) }
+            }
+            sent => sent,
+        }
     }
 
     fn message(

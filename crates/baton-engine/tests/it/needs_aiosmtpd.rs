@@ -32,6 +32,12 @@ from aiosmtpd.smtp import AuthResult
 port, password = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None
 
 class Keep:
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if address.startswith("gone@"):
+            return "550 nobody of that name"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
     async def handle_DATA(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
         kept = {"from": envelope.mail_from, "to": envelope.rcpt_tos, "body": mail.get_content(),
@@ -134,6 +140,19 @@ fn a_mail_waits_for_its_server_and_arrives_once() {
         "{body}"
     );
     assert!(body.contains("https://baton.shop.example/"), "{body}");
+}
+
+#[test]
+fn a_recipient_who_is_gone_keeps_the_mail_from_nobody_else() {
+    let port = port();
+    let house = House::new(&email(port, "").replace("pia@", "gone@"));
+    let _server = Server::start(&house, port, None);
+    let post = house.post();
+    house.no_go("not today");
+    assert_eq!(post.finish(SOON), []);
+    let mails = mails(&house);
+    assert_eq!(mails.len(), 1, "{mails:?}");
+    assert_eq!(mails[0]["to"], serde_json::json!(["ops@shop.example"]));
 }
 
 #[test]

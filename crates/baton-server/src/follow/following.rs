@@ -295,15 +295,18 @@ impl<'a> Following<'a> {
         Ok(())
     }
 
-    /// Folds a run from the ledger and keeps it at hand.
+    /// Folds a run from the ledger and keeps it at hand. One that cannot be folded is not
+    /// at hand, and darkens nothing else: whoever asks for it is told why.
     fn fold(&mut self, run: &RunId) -> Result<(), Failure> {
         if self.runs.contains_key(run) {
             return Ok(());
         }
         let desk = self.table.laid()?;
         let mut lines = Vec::new();
-        let board = Board::of(desk, run, &mut |line| lines.push(line))?;
-        self.adopt(board, &lines)
+        match Board::of(desk, run, &mut |line| lines.push(line)) {
+            Ok(board) => self.adopt(board, &lines),
+            Err(_) => Ok(()),
+        }
     }
 
     fn adopt(&mut self, board: Board, lines: &[FeedLine]) -> Result<(), Failure> {
