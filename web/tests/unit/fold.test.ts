@@ -32,8 +32,9 @@ describe('a patch', () => {
 
   it('folded one by one gives the same as read anew and folded from there', () => {
     const patches = [41, 42, 43].map((seq) => ({ seq, driven: seq % 2 === 0 }));
-    const whole = patches.reduce(patched, run());
-    const anew = patches.reduce(patched, patched(run(), { seq: 42, driven: true }));
+    const fresh = run();
+    const whole = patches.reduce(patched, fresh);
+    const anew = patches.reduce(patched, patched(fresh, { seq: 42, driven: true }));
     expect(anew).toEqual(whole);
   });
 });
