@@ -154,8 +154,9 @@ fn word(outcome: Outcome) -> &'static str {
     }
 }
 
-/// Percent-encoded but for RFC 3986's unreserved characters.
-fn percent(text: &str) -> String {
+/// A part of an address, percent-encoded but for RFC 3986's unreserved characters
+/// (section 2.3).
+pub fn percent(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

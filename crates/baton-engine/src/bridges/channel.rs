@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_core::bridge::Notice;
-use baton_core::bridge::cdevents::cloud_events;
+use baton_core::bridge::cdevents::{cloud_events, percent};
 use baton_core::bridge::shape::{matrix, slack, webhook};
 use baton_core::handoff::contract::{Bridge, SecretRef};
 use baton_core::handoff::plan::Plan;
@@ -282,17 +282,4 @@ fn read(answer: &mut Response<Body>) -> Result<Value, Refused> {
     let read = body.read_to_end(&mut bytes);
     let _count = read.map_err(|_| Refused::now("its answer broke off"))?;
     serde_json::from_slice(&bytes).map_err(|_| Refused::now("it does not answer in JSON"))
-}
-
-/// A part of a path, percent-encoded.
-fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }

@@ -65,14 +65,8 @@ pub(super) fn spread(gains: &[(Labels, f64)], slower_than_ms: f64) -> Result<Rea
 
 #[cfg(test)]
 mod tests {
+    use super::super::prometheus::tests::labels;
     use super::*;
-
-    fn labels(pairs: &[(&str, &str)]) -> Labels {
-        pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect()
-    }
 
     #[test]
     fn buckets_become_times_and_slow_ones() {
